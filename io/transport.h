@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#pragma once
+
+/**
+ * @file
+ * The one interface between sessions and whatever carries their bytes: kernel sockets
+ * (io/kernel), our own TCP over DPDK (io/dpdk), or memory in tests.
+ *
+ * **Threads.** A transport belongs to one I/O thread: every function and callback runs there,
+ * except wake(), which any thread may call. **Ownership.** Connections belong to the
+ * transport; a user holds a pointer from connect()/accept until down() returns or it calls
+ * close(). Spans given to rx() are borrowed during the call.
+ *
+ * **Peers.** A transport talks to configured peers only. An endpoint {local, remote} is added
+ * before it may connect or be accepted; whoever else knocks is closed before any byte is read
+ * or written, and counted.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/chunk.h"
+#include "rib/prefix.h"
+
+struct vrs_transport;
+struct vrs_conn;
+
+/** A configured peer, as the transport needs to know it. */
+struct vrs_endpoint {
+	struct vrs_addr local;	/**< Our address (a virtualRouterIp). */
+	struct vrs_addr remote; /**< The peer's. */
+	uint16_t local_port;	/**< Port we listen on. */
+	uint16_t remote_port;	/**< Port we connect to. */
+	uint8_t ttl_security;	/**< Hops the peer may be away (RFC 5082), 0 = off: TTL 64 out, any in. */
+	bool passive;		/**< We never connect; accept only. */
+	char password[81];	/**< TCP-MD5 (RFC 2385), empty = none. */
+};
+
+/** What a connection tells its user. All on the owner thread. */
+struct vrs_conn_ops {
+	/** The connection is established (active opens only; accepted ones are up already). */
+	void (*up)(void *user, struct vrs_conn *conn);
+	/**
+	 * Bytes have arrived. @return How many were consumed. The rest is presented again, in one
+	 * piece with what follows it, when more arrives or after resume(). Returning less than a
+	 * whole available message means "not now": reading stops until resume().
+	 */
+	size_t (*rx)(void *user, struct vrs_conn *conn, const uint8_t *data, size_t size);
+	/** The connection is gone: @p err is 0 for an orderly close by the peer, else an errno.
+	 *  @p conn is invalid after this returns. Not called for a close() of our own. */
+	void (*down)(void *user, struct vrs_conn *conn, int err);
+	/** Queued bytes fell below the low-water mark after having been above the high one. */
+	void (*writable)(void *user, struct vrs_conn *conn);
+};
+
+/** Bytes queued in a connection at which a user should stop, and go on (writable()). */
+#define VRS_CONN_HIGH_WATER (1u << 20)
+#define VRS_CONN_LOW_WATER  (1u << 18)
+
+/**
+ * A configured peer knocks. @return true to take it, with @p ops and @p user filled in; the
+ * connection is up. false closes it.
+ */
+typedef bool (*vrs_accept_fn)(void *ctx, void *endpoint_user, struct vrs_conn *conn,
+	const struct vrs_conn_ops **ops, void **user);
+
+struct vrs_transport_stat {
+	uint64_t accepted;
+	uint64_t refused_unknown; /**< Closed: no endpoint with that remote address. */
+	uint64_t connects;
+	uint64_t rx_bytes;
+	uint64_t tx_bytes;
+	uint64_t polls;
+};
+
+struct vrs_transport_ops {
+	/**
+	 * Let @p ep connect and be accepted; starts listening on its local address and port when
+	 * it is the first there. @return 0; -EEXIST for the same {local, remote}; -EADDRINUSE,
+	 * -EADDRNOTAVAIL, -EACCES and the like from listening; -ENOMEM.
+	 */
+	int (*endpoint_add)(struct vrs_transport *t, const struct vrs_endpoint *ep, void *endpoint_user);
+	/** Forget it; its connections stay until closed. Stops listening after the last. */
+	void (*endpoint_remove)(
+		struct vrs_transport *t, const struct vrs_addr *local, const struct vrs_addr *remote);
+	/**
+	 * Open a connection for a known endpoint; up() or down() follows, never from inside this
+	 * call. @return 0 with *out, or a negative errno that is final at once.
+	 */
+	int (*connect)(struct vrs_transport *t, const struct vrs_addr *local,
+		const struct vrs_addr *remote, const struct vrs_conn_ops *ops, void *user,
+		struct vrs_conn **out);
+	/**
+	 * Queue bytes [@p offset, @p offset + @p size) of @p chunk; takes its own reference.
+	 * Never blocks and never refuses: watch queued(). @return 0 or -ENOMEM (nothing queued).
+	 */
+	int (*send)(struct vrs_conn *conn, struct vrs_chunk *chunk, uint32_t offset, uint32_t size);
+	/** @return Bytes accepted by send() and not yet handed to the wire. */
+	size_t (*queued)(const struct vrs_conn *conn);
+	/** Present unconsumed bytes again (from the next poll) and go on reading. */
+	void (*resume)(struct vrs_conn *conn);
+	/** Stop reading: the peer's window closes in time. Undone by resume(). */
+	void (*pause)(struct vrs_conn *conn);
+	/**
+	 * End a connection. @p flush: send what is queued first, for at most 1 s, then close (for a
+	 * NOTIFICATION); otherwise drop it. No callback follows. Allowed inside callbacks.
+	 */
+	void (*close)(struct vrs_conn *conn, bool flush);
+	/** Both ends' addresses and ports. Any may be NULL. */
+	void (*info)(const struct vrs_conn *conn, struct vrs_addr *local, uint16_t *local_port,
+		struct vrs_addr *remote, uint16_t *remote_port);
+	/**
+	 * Wait up to @p timeout_ms (0 = do not wait, -1 = for ever) for anything to happen and
+	 * run the callbacks, a bounded amount of work at most. @return Events handled, or a
+	 * negative errno.
+	 */
+	int (*poll)(struct vrs_transport *t, int timeout_ms);
+	/** Make the current or next poll() return soon. Any thread; async-signal-safe. */
+	void (*wake)(struct vrs_transport *t);
+	/** Any thread. */
+	void (*stat)(const struct vrs_transport *t, struct vrs_transport_stat *out);
+	/** Close everything at once and free @p t. */
+	void (*free)(struct vrs_transport *t);
+};
+
+/** First member of every transport. */
+struct vrs_transport {
+	const struct vrs_transport_ops *ops;
+	vrs_accept_fn accept; /**< Set by the user before the first endpoint_add(). */
+	void *accept_ctx;
+};
