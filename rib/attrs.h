@@ -10,6 +10,7 @@
 
 #include "rib/base/macro.h"
 #include "rib/base/reclaim.h"
+#include "rib/intern.h"
 #include "rib/prefix.h"
 
 /**
@@ -37,31 +38,30 @@
 /** Facts the decision and the export need, decoded once per set. */
 struct vrs_attrs_info {
 	struct vrs_addr next_hop; /**< Global next hop. */
-	uint8_t origin;		  /**< 0 IGP, 1 EGP, 2 incomplete (RFC 4271, section 5.1.1). */
-	uint8_t cluster_len;	  /**< CLUSTER_IDs in CLUSTER_LIST (RFC 4456), capped at 255. */
-	uint16_t flags;		  /**< VRS_ATTRS_HAS_*. */
-	uint16_t path_len;	  /**< RFC 4271 9.1.2.2 a: an AS_SET counts 1, confederation 0. */
-	uint32_t local_pref;	  /**< 100 where absent. */
-	uint32_t med;		  /**< 0 where absent. */
-	uint32_t first_as;	  /**< Leftmost AS of an AS_SEQUENCE at the front, else 0. */
-	uint32_t originator_id;	  /**< RFC 4456; meaningful with VRS_ATTRS_HAS_ORIGINATOR. */
+	uint8_t origin;           /**< 0 IGP, 1 EGP, 2 incomplete (RFC 4271, section 5.1.1). */
+	uint8_t cluster_len;      /**< CLUSTER_IDs in CLUSTER_LIST (RFC 4456), capped at 255. */
+	uint16_t flags;           /**< VRS_ATTRS_HAS_*. */
+	uint16_t path_len;        /**< RFC 4271 9.1.2.2 a: an AS_SET counts 1, confederation 0. */
+	uint32_t local_pref;      /**< 100 where absent. */
+	uint32_t med;             /**< 0 where absent. */
+	uint32_t first_as;        /**< Leftmost AS of an AS_SEQUENCE at the front, else 0. */
+	uint32_t originator_id;   /**< RFC 4456; meaningful with VRS_ATTRS_HAS_ORIGINATOR. */
 };
 
 enum {
 	VRS_ATTRS_HAS_LOCAL_PREF = 1 << 0,
 	VRS_ATTRS_HAS_MED = 1 << 1,
 	VRS_ATTRS_HAS_ORIGINATOR = 1 << 2,
-	VRS_ATTRS_NO_EXPORT = 1 << 3,	 /**< Community 65535:65281 (or :65283). */
+	VRS_ATTRS_NO_EXPORT = 1 << 3,    /**< Community 65535:65281 (or :65283). */
 	VRS_ATTRS_NO_ADVERTISE = 1 << 4, /**< Community 65535:65282. */
 };
 
-/** One interned set. Immutable once published. */
+/** One interned set. Immutable once published, but for the writer's cache. */
 struct vrs_attrs {
+	struct vrs_intern_head head;
 	struct vrs_attrs_info info;
-	uint32_t hash;	/* Low bits of the hash of bytes. */
-	uint32_t group; /* Owner's cache: id of the one-next-hop group, 0 = not yet asked for. */
-	uint16_t size;	/* Of bytes[]. */
-	uint8_t bytes[];
+	uint32_t group;  /* Writer's cache: the group of just this next hop, 0 = not known. */
+	uint8_t bytes[]; /* head.size of them. */
 };
 
 struct vrs_attrs_store;
@@ -89,6 +89,9 @@ void vrs_attrs_store_free(struct vrs_attrs_store *store);
 VRS_NODISCARD int vrs_attrs_intern(struct vrs_attrs_store *store, const uint8_t *bytes, size_t size,
 	const struct vrs_attrs_info *info, uint32_t *id);
 
+/** The record of @p id for the writer, who holds it. */
+struct vrs_attrs *vrs_attrs_at(const struct vrs_attrs_store *store, uint32_t id);
+
 /** Count @p n more holders of @p id. Writer only. */
 void vrs_attrs_get(struct vrs_attrs_store *store, uint32_t id, uint32_t n);
 
@@ -98,8 +101,7 @@ void vrs_attrs_put(struct vrs_attrs_store *store, uint32_t id, uint32_t n);
 /** End of a batch: retire every set that came to zero and was not got again. Writer only. */
 void vrs_attrs_turn(struct vrs_attrs_store *store);
 
-/** @return The record of @p id, borrowed until the read section ends (or, for the writer, while
- *          it is counted); NULL if there is none. */
+/** @return The record of @p id, borrowed until the read section ends; NULL if there is none. */
 const struct vrs_attrs *vrs_attrs_find(const struct vrs_attrs_store *store, uint32_t id);
 
 /** @return Sets in the store. Writer only. */

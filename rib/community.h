@@ -13,8 +13,8 @@
  * (RFC 8092, 12 bytes). Pure; any thread.
  */
 
-#define VRS_COMMUNITY_NO_EXPORT		  0xffffff01u
-#define VRS_COMMUNITY_NO_ADVERTISE	  0xffffff02u
+#define VRS_COMMUNITY_NO_EXPORT           0xffffff01u
+#define VRS_COMMUNITY_NO_ADVERTISE        0xffffff02u
 #define VRS_COMMUNITY_NO_EXPORT_SUBCONFED 0xffffff03u
 
 /** Room for the text of one community of any kind. */

@@ -179,5 +179,5 @@ uint32_t vrs_addr_ip4_bits(const struct vrs_addr *a)
 	if (a->afi != VRS_AFI_IP4)
 		return 0;
 	return (uint32_t)a->bytes[0] << 24 | (uint32_t)a->bytes[1] << 16 |
-	       (uint32_t)a->bytes[2] << 8 | a->bytes[3];
+		(uint32_t)a->bytes[2] << 8 | a->bytes[3];
 }

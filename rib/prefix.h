@@ -29,20 +29,20 @@ enum vrs_afi {
 
 struct vrs_addr {
 	uint8_t bytes[16]; /**< Network byte order; IPv4 fills the first 4, the rest is zero. */
-	uint8_t afi;	   /**< enum vrs_afi. */
+	uint8_t afi;       /**< enum vrs_afi. */
 };
 static_assert(sizeof(struct vrs_addr) == 17, "compared as bytes");
 
 struct vrs_prefix {
 	uint8_t addr[16]; /**< Network byte order; IPv4 fills the first 4. */
-	uint8_t len;	  /**< Bits: 0..32 for IPv4, 0..128 for IPv6. */
-	uint8_t afi;	  /**< enum vrs_afi. */
+	uint8_t len;      /**< Bits: 0..32 for IPv4, 0..128 for IPv6. */
+	uint8_t afi;      /**< enum vrs_afi. */
 };
 static_assert(sizeof(struct vrs_prefix) == 18, "compared and hashed as bytes");
 
 /** Room for the longest text form and its NUL. */
 #define VRS_PREFIX_STRLEN 50
-#define VRS_ADDR_STRLEN	  46
+#define VRS_ADDR_STRLEN   46
 
 /** @return Bits of an address: 32 or 128. */
 static inline unsigned vrs_afi_width(unsigned afi)

@@ -32,7 +32,8 @@ static void emit(enum vrs_log_level level, uint32_t dropped, const char *fmt, va
 		return;
 	n = vsnprintf(line, sizeof(line), fmt, ap);
 	if (dropped > 0 && n >= 0 && (size_t)n < sizeof(line))
-		(void)snprintf(line + n, sizeof(line) - (size_t)n, " (%u such lines dropped)", dropped);
+		(void)snprintf(
+			line + n, sizeof(line) - (size_t)n, " (%u such lines dropped)", dropped);
 	sink.fn(sink.ctx, level, line);
 }
 

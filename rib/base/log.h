@@ -35,7 +35,7 @@ void vrs_log(enum vrs_log_level level, const char *fmt, ...) VRS_PRINTF(2, 3);
 /** State of one rate-limited call site; zero is a fresh one. */
 struct vrs_log_limit {
 	uint64_t window_ms; /* Start of the current window. */
-	uint32_t n;	    /* Lines in it. */
+	uint32_t n;         /* Lines in it. */
 	uint32_t dropped;
 };
 

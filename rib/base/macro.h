@@ -12,13 +12,13 @@
 #include <assert.h>
 #include <stddef.h>
 
-#define VRS_NODISCARD	 __attribute__((warn_unused_result))
+#define VRS_NODISCARD    __attribute__((warn_unused_result))
 #define VRS_PRINTF(f, a) __attribute__((format(printf, f, a)))
-#define VRS_UNUSED	 __attribute__((unused))
-#define VRS_PUBLIC	 __attribute__((visibility("default")))
-#define VRS_ALIGNED(n)	 __attribute__((aligned(n)))
+#define VRS_UNUSED       __attribute__((unused))
+#define VRS_PUBLIC       __attribute__((visibility("default")))
+#define VRS_ALIGNED(n)   __attribute__((aligned(n)))
 
-#define VRS_LIKELY(x)	__builtin_expect(!!(x), 1)
+#define VRS_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define VRS_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 #define VRS_N_ELEMS(a) (sizeof(a) / sizeof((a)[0]))

@@ -19,17 +19,17 @@
  */
 
 enum vrs_mem_tag {
-	VRS_MEM_RADIX,	  /**< Nodes and root pages of RIB trees. */
-	VRS_MEM_ENTRY,	  /**< RIB entries and their path blocks. */
-	VRS_MEM_ATTRS,	  /**< Interned path attribute sets. */
-	VRS_MEM_GROUP,	  /**< Next-hop groups. */
+	VRS_MEM_RADIX,    /**< Nodes and root pages of RIB trees. */
+	VRS_MEM_ENTRY,    /**< RIB entries and their path blocks. */
+	VRS_MEM_ATTRS,    /**< Interned path attribute sets. */
+	VRS_MEM_GROUP,    /**< Next-hop groups. */
 	VRS_MEM_SNAPSHOT, /**< Versions that readers look up in. */
 	VRS_MEM_OVERLAY,  /**< System and user routes per class. */
-	VRS_MEM_DELTA,	  /**< The delta log. */
-	VRS_MEM_EXPORT,	  /**< Adj-RIB-Out state and encoded UPDATEs. */
+	VRS_MEM_DELTA,    /**< The delta log. */
+	VRS_MEM_EXPORT,   /**< Adj-RIB-Out state and encoded UPDATEs. */
 	VRS_MEM_SESSION,  /**< Sessions and their receive buffers. */
 	VRS_MEM_RECLAIM,  /**< Batches that wait for a grace period. */
-	VRS_MEM_QUEUE,	  /**< Dirty rings and messages between threads. */
+	VRS_MEM_QUEUE,    /**< Dirty rings and messages between threads. */
 	VRS_MEM_OTHER,
 	VRS_MEM_N_TAGS,
 };

@@ -49,7 +49,8 @@ void vrs_reclaim_free(struct vrs_reclaim *r);
  * @param obj   Given to @p fn as it is; may be an index in disguise.
  * @param size  Its bytes, for the limbo counter and the batch limit.
  */
-void vrs_reclaim_retire(struct vrs_reclaim *r, vrs_reclaim_fn fn, void *ctx, void *obj, size_t size);
+void vrs_reclaim_retire(
+	struct vrs_reclaim *r, vrs_reclaim_fn fn, void *ctx, void *obj, size_t size);
 
 /** End of a turn: seal the open batch, free the ripe ones. Never inside a read section. */
 void vrs_reclaim_turn(struct vrs_reclaim *r);

@@ -41,7 +41,7 @@ extern struct vrs_role vrs_rcu;
 #define VRS_RCU_READER VRS_TS(requires_shared_capability(vrs_rcu))
 #define VRS_WRITER(r)  VRS_TS(requires_capability(r))
 
-#define vrs_rcu_load(p)	      __atomic_load_n(&(p), __ATOMIC_ACQUIRE)
+#define vrs_rcu_load(p)       __atomic_load_n(&(p), __ATOMIC_ACQUIRE)
 #define vrs_rcu_publish(p, v) __atomic_store_n(&(p), (v), __ATOMIC_RELEASE)
 
 /** Register the calling thread; nests (a count per thread). */

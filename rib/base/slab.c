@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#include "rib/base/slab.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+enum { CHUNK_SIZE = 65536 };
+
+/* At the start of each chunk; an object finds it by masking its address. */
+struct vrs_slab_chunk {
+	struct vrs_slab_chunk *next, *prev; /* In partial[units]; both NULL when alone or full. */
+	void *free;                         /* Freed objects, linked through their first word. */
+	uint16_t units, n_live, n_max;
+	uint16_t n_fresh; /* Objects never handed out yet lie at the end. */
+	bool listed;
+};
+static_assert(sizeof(struct vrs_slab_chunk) <= VRS_SLAB_UNIT, "one unit of header");
+
+void vrs_slab_init(struct vrs_slab *s, enum vrs_mem_tag tag)
+{
+	memset(s, 0, sizeof(*s));
+	s->tag = tag;
+}
+
+void vrs_slab_fini(struct vrs_slab *s)
+{
+	/* A class keeps one empty chunk at most (see vrs_slab_free()). */
+	for (unsigned u = 1; u <= VRS_SLAB_CLASSES; u++) {
+		while (s->partial[u] != NULL) {
+			struct vrs_slab_chunk *c = s->partial[u];
+
+			assert(c->n_live == 0);
+			s->partial[u] = c->next;
+			vrs_mem_free(s->tag, c, CHUNK_SIZE);
+			s->n_chunks--;
+		}
+	}
+	assert(s->n_chunks == 0);
+}
+
+static void list(struct vrs_slab *s, struct vrs_slab_chunk *c)
+{
+	c->prev = NULL;
+	c->next = s->partial[c->units];
+	if (c->next != NULL)
+		c->next->prev = c;
+	s->partial[c->units] = c;
+	c->listed = true;
+}
+
+static void unlist(struct vrs_slab *s, struct vrs_slab_chunk *c)
+{
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		s->partial[c->units] = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	c->next = c->prev = NULL;
+	c->listed = false;
+}
+
+static struct vrs_slab_chunk *chunk_new(struct vrs_slab *s, unsigned units)
+{
+	struct vrs_slab_chunk *c = vrs_mem_alloc_aligned(s->tag, CHUNK_SIZE, CHUNK_SIZE);
+
+	if (c == NULL)
+		return NULL;
+	*c = (struct vrs_slab_chunk){
+		.units = (uint16_t)units,
+		.n_max = (uint16_t)((CHUNK_SIZE / VRS_SLAB_UNIT - 1) / units),
+	};
+	c->n_fresh = c->n_max;
+	s->n_chunks++;
+	list(s, c);
+	return c;
+}
+
+void *vrs_slab_alloc(struct vrs_slab *s, size_t size)
+{
+	unsigned units = (unsigned)((size + VRS_SLAB_UNIT - 1) / VRS_SLAB_UNIT);
+	void *obj;
+
+	assert(units >= 1 && units <= VRS_SLAB_CLASSES);
+	struct vrs_slab_chunk *c = s->partial[units];
+	if (c == NULL) {
+		c = chunk_new(s, units);
+		if (c == NULL)
+			return NULL;
+	}
+	if (c->free != NULL) {
+		obj = c->free;
+		memcpy(&c->free, obj, sizeof(c->free));
+	} else {
+		obj = (char *)c + VRS_SLAB_UNIT +
+			(size_t)(c->n_max - c->n_fresh) * units * VRS_SLAB_UNIT;
+		c->n_fresh--;
+	}
+	c->n_live++;
+	if (c->free == NULL && c->n_fresh == 0)
+		unlist(s, c);
+	return obj;
+}
+
+void vrs_slab_free(struct vrs_slab *s, void *obj)
+{
+	struct vrs_slab_chunk *c =
+		(struct vrs_slab_chunk *)((uintptr_t)obj & ~(uintptr_t)(CHUNK_SIZE - 1));
+
+	memcpy(obj, &c->free, sizeof(c->free));
+	c->free = obj;
+	c->n_live--;
+	if (!c->listed)
+		list(s, c);
+	/* Keep one empty chunk per class, so that one object going back and forth is cheap. */
+	if (c->n_live == 0 && (c->next != NULL || c->prev != NULL)) {
+		unlist(s, c);
+		s->n_chunks--;
+		vrs_mem_free(s->tag, c, CHUNK_SIZE);
+	}
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rib/attrs.h"
+#include "rib/base/pool.h"
+#include "rib/base/reclaim.h"
+#include "rib/base/spsc.h"
+#include "rib/decide.h"
+#include "rib/group.h"
+#include "rib/radix.h"
+
+/**
+ * @file
+ * A RIB: for every prefix, the paths that peers announced, the decision between them, and the
+ * two words that the rest of the system reads. One table serves both families of one route
+ * server.
+ *
+ * **Threads.** One *writer* (the I/O thread that owns the table; with several shards, one
+ * table each, chosen by vrs_table_shard()) calls everything except what is marked. It never
+ * locks and never waits. *Propagation* (one thread) consumes the dirty ring and gives back
+ * entries it is done with. Any thread may read an entry's published words inside an RCU read
+ * section; path lists belong to the writer alone, anyone else asks it by message.
+ *
+ * **Dirty protocol.** The writer exchanges a published word, then looks at `dirty` and
+ * enqueues the entry if it was clear. Propagation clears `dirty` by an exchange, then reads
+ * the words. All four are sequentially consistent: either the writer sees the flag cleared and
+ * enqueues again, or propagation reads the new words.
+ *
+ * **Life of an entry.** first path -> ... -> last path gone (VRS_EXPORT_EMPTY, dirty) ->
+ * propagation has told everyone -> vrs_table_give_back() -> writer unlinks it, unless a path
+ * came back -> grace period -> freed, the index free again.
+ */
+
+/** One path: 8 bytes. */
+struct vrs_path {
+	uint32_t attrs; /**< Id in the attribute store. */
+	uint16_t peer;  /**< Peer slot. */
+	uint8_t reason; /**< enum vrs_path_reason. */
+	uint8_t stale;  /**< Announced before a refresh or restart that is not over. */
+};
+static_assert(sizeof(struct vrs_path) == 8, "three in an entry");
+
+struct vrs_path_block;
+
+/** Paths in an entry: up to three inside, the rest in 64-byte blocks. */
+union vrs_path_list {
+	struct vrs_path inside[3];
+	struct {
+		struct vrs_path first[2];
+		struct vrs_path_block *more; /* When there are more than three. */
+	};
+};
+
+/** Fields of the export word. */
+#define VRS_EXPORT_ATTRS(w)     ((uint32_t)(w))
+#define VRS_EXPORT_PEER(w)      ((uint16_t)((w) >> 32))
+#define VRS_EXPORT_VALID        (1ull << 48) /**< There is a best path that may be exported. */
+#define VRS_EXPORT_EBGP         (1ull << 49) /**< It came from an eBGP peer. */
+#define VRS_EXPORT_NO_EXPORT    (1ull << 50)
+#define VRS_EXPORT_NO_ADVERTISE (1ull << 51)
+#define VRS_EXPORT_EMPTY        (1ull << 63) /**< The entry has no path at all. */
+
+/** One cache line. */
+struct vrs_entry {
+	uint8_t addr[16];
+	uint8_t len;
+	uint8_t afi;      /**< 0 when the entry is not in the table. */
+	uint16_t n_paths; /* Writer's. */
+	_Atomic uint32_t dirty;
+	_Atomic uint64_t forward;  /**< Next-hop group id; 0 = nothing usable. */
+	_Atomic uint64_t export;   /**< VRS_EXPORT_*. */
+	union vrs_path_list paths; /* Writer's. */
+};
+static_assert(sizeof(struct vrs_entry) == VRS_CACHE_LINE, "an entry is one line");
+
+/** A source of paths: one incarnation of one session. A new session gets a new slot, so its
+ *  routes live beside those of the old one until the old ones are swept. */
+struct vrs_table_peer {
+	struct vrs_path_source source;
+	uint32_t n_paths;  /**< In Adj-RIB-In. */
+	uint32_t n_usable; /**< Of these, without a reason. */
+	uint16_t slot;
+	bool down; /**< Being swept. */
+};
+
+struct vrs_table_config {
+	enum vrs_preference preference;
+	bool branch_to_branch; /**< Gateways' paths may be exported. */
+};
+
+struct vrs_table {
+	/* Read by all. */
+	struct vrs_radix radix[2]; /* [0] IPv4, [1] IPv6. */
+	struct vrs_pool entries;
+	struct vrs_attrs_store *attrs;
+	struct vrs_group_store groups;
+	struct vrs_table_peer *_Atomic *peers; /* By slot; the writer publishes. */
+	struct vrs_spsc dirty;                 /* Writer to propagation: entry indices. */
+	struct vrs_spsc returns;               /* Propagation to writer: entry indices. */
+	_Atomic uint64_t n_usable;             /* Prefixes with a usable best. */
+	_Atomic uint64_t n_paths;
+	_Atomic uint64_t n_prefixes; /* Entries with at least one path. */
+	_Atomic uint64_t n_marked;   /* Times an entry was put in the dirty ring. */
+
+	/* Writer's. */
+	struct vrs_table_config config;
+	struct vrs_reclaim *reclaim;
+	struct vrs_slab blocks; /* Path blocks. */
+	struct vrs_candidate *scratch;
+	struct vrs_addr *scratch_hops;
+	uint32_t cap_scratch;
+	uint32_t sweep_at, n_down; /* The sweep under way: next index, peers that are down. */
+	uint32_t redecide_at;      /* Likewise after a change of config; 0 = none. */
+	uint16_t next_slot;
+};
+
+/** @return A table, owned; NULL if out of memory. @param reclaim  Outlives the table. */
+struct vrs_table *vrs_table_new(struct vrs_reclaim *reclaim, const struct vrs_table_config *config)
+	VRS_NODISCARD;
+
+/** No other thread uses it any more. NULL is ignored. */
+void vrs_table_free(struct vrs_table *t);
+
+/** The shard of @p n that owns @p p: equal /16s (IPv4) or /32s (IPv6) go together. Pure. */
+unsigned vrs_table_shard(const struct vrs_prefix *p, unsigned n);
+
+/** @return The slot for a new session's paths, or -ENOMEM (also when 65,535 are in use). */
+VRS_NODISCARD int vrs_table_peer_add(struct vrs_table *t, const struct vrs_path_source *source);
+
+/** The session is over: its paths go, in the chunks that vrs_table_turn() sweeps. */
+void vrs_table_peer_down(struct vrs_table *t, uint16_t slot);
+
+/** The peer in @p slot; any thread inside a read section, or the writer. NULL when it is gone. */
+struct vrs_table_peer *vrs_table_peer(const struct vrs_table *t, uint16_t slot);
+
+/**
+ * A peer announces prefixes with one attribute set.
+ *
+ * @param nlri    Validated NLRI of @p afi (RFC 4271 section 4.3), prefixes back to back.
+ * @param attrs   Id in t->attrs.
+ * @param reason  Of the whole set: own-as, first-as, next-hop. Martians are found here.
+ * @return        Prefixes taken, or -ENOMEM: those before it ran out are in.
+ */
+VRS_NODISCARD int vrs_table_announce(struct vrs_table *t, uint16_t slot, enum vrs_afi afi,
+	struct vrs_span nlri, uint32_t attrs, enum vrs_path_reason reason);
+
+/** A peer withdraws prefixes; those it never announced are ignored. */
+void vrs_table_withdraw(struct vrs_table *t, uint16_t slot, enum vrs_afi afi, struct vrs_span nlri);
+
+/** Mark all paths of a peer and family stale, or remove those still stale (RFC 7313). */
+void vrs_table_mark_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi);
+void vrs_table_sweep_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi);
+
+/** Take another configuration; every entry is decided anew in the turns that follow. */
+void vrs_table_configure(struct vrs_table *t, const struct vrs_table_config *config);
+
+/** Give every path its reason again (the networks changed). @p reason  Called for each. */
+typedef enum vrs_path_reason (*vrs_table_reason_fn)(void *ctx, const struct vrs_attrs *attrs,
+	const struct vrs_table_peer *peer, const struct vrs_prefix *p);
+void vrs_table_revalidate(struct vrs_table *t, vrs_table_reason_fn reason, void *ctx);
+
+/**
+ * End of the writer's turn: sweep some of what is down, free what is done with.
+ *
+ * @return Whether more is to be swept: call again soon, after other work.
+ */
+bool vrs_table_turn(struct vrs_table *t);
+
+/** One path of an entry with all it refers to. */
+struct vrs_path_view {
+	const struct vrs_path *path;
+	const struct vrs_attrs *attrs;
+	const struct vrs_table_peer *peer;
+	bool best;                 /**< Chosen among all usable paths. */
+	bool multipath;            /**< In the ECMP set. */
+	enum vrs_decide_step step; /**< Where it lost against the best; VRS_STEP_NONE for it. */
+};
+
+/**
+ * The paths of @p p, best first. Writer.
+ *
+ * @param views  Room for @p max; borrowed contents, until the table next changes.
+ * @return       Paths there are (may be more than @p max), 0 when the prefix is not known.
+ */
+size_t vrs_table_paths(
+	struct vrs_table *t, const struct vrs_prefix *p, struct vrs_path_view *views, size_t max);
+
+/** @return The path of @p slot in entry @p index, or NULL. Writer. */
+const struct vrs_path *vrs_table_path_of(const struct vrs_table *t, uint32_t index, uint16_t slot);
+
+/** @return The entry, borrowed until the read section ends. Any thread. */
+static inline struct vrs_entry *vrs_table_entry(const struct vrs_table *t, uint32_t index)
+{
+	return vrs_pool_at(&t->entries, index);
+}
+
+/** The prefix of an entry. */
+struct vrs_prefix vrs_entry_prefix(const struct vrs_entry *e);
+
+/** Take up to @p max dirty entries, cleared: read their words now. Propagation. */
+uint32_t vrs_table_take_dirty(struct vrs_table *t, uint32_t *indices, uint32_t max);
+
+/** Nobody outside the table knows of an empty entry any more. Propagation. @return false when
+ *  there is no memory for the message: try again later. */
+bool vrs_table_give_back(struct vrs_table *t, uint32_t index);

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+/*
+ * The tree against a naive twin (a list), in both disciplines, both families and with every
+ * instruction set that this CPU has.
+ */
+
+#include "rib/radix.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rib/base/reclaim.h"
+#include "tests/random.h"
+#include "tests/test.h"
+
+enum { TWIN_MAX = 3000 };
+
+struct twin {
+	struct vrs_prefix prefix[TWIN_MAX];
+	uint32_t value[TWIN_MAX];
+	size_t n;
+};
+
+struct world {
+	struct vrs_radix tree;
+	struct vrs_reclaim *reclaim;
+	struct twin twin;
+	unsigned afi;
+};
+
+static void block_free(void *ctx, void *block)
+{
+	vrs_radix_block_free(ctx, block);
+}
+
+static void retire(void *ctx, struct vrs_radix *t, void *block, size_t size, uint32_t born)
+{
+	struct world *w = ctx;
+
+	vrs_reclaim_retire(w->reclaim, block_free, t, block, size);
+}
+
+static struct world *world_new(unsigned afi, bool persistent)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	vrs_thread_register_rcu();
+	w->afi = afi;
+	w->reclaim = vrs_reclaim_new(VRS_RECLAIM_CALLER);
+	vrs_radix_init(&w->tree, afi, VRS_MEM_RADIX, persistent, retire, w);
+	w->tree.open = 1;
+	return w;
+}
+
+static void world_free(struct world *w)
+{
+	vrs_reclaim_drain(w->reclaim);
+	vrs_radix_fini(&w->tree);
+	vrs_reclaim_free(w->reclaim);
+	vrs_thread_unregister_rcu();
+	free(w);
+	assert_int_equal(vrs_mem_used(VRS_MEM_RADIX), 0);
+}
+
+static size_t twin_find(const struct twin *t, const struct vrs_prefix *p)
+{
+	size_t i = 0;
+
+	while (i < t->n && !vrs_prefix_equal(&t->prefix[i], p))
+		i++;
+	return i;
+}
+
+static void insert(struct world *w, const struct vrs_prefix *p, uint32_t value)
+{
+	size_t i = twin_find(&w->twin, p);
+	int r = vrs_radix_insert(&w->tree, p, value);
+
+	assert_int_equal(r, i == w->twin.n);
+	if (i == w->twin.n)
+		w->twin.prefix[w->twin.n++] = *p;
+	w->twin.value[i] = value;
+}
+
+static void drop(struct world *w, const struct vrs_prefix *p)
+{
+	size_t i = twin_find(&w->twin, p);
+
+	assert_int_equal(vrs_radix_remove(&w->tree, p), i == w->twin.n ? -ENOENT : 0);
+	if (i < w->twin.n) {
+		w->twin.prefix[i] = w->twin.prefix[--w->twin.n];
+		w->twin.value[i] = w->twin.value[w->twin.n];
+	}
+}
+
+static size_t twin_match(const struct twin *t, const struct vrs_addr *a)
+{
+	size_t best = t->n;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (vrs_prefix_covers_addr(&t->prefix[i], a) &&
+			(best == t->n || t->prefix[i].len > t->prefix[best].len))
+			best = i;
+	return best;
+}
+
+static void check_match(const struct world *w, const struct vrs_radix_root *root, struct rng *rng)
+{
+	enum { N = 70 };
+	struct vrs_addr addrs[N];
+	uint32_t values[N];
+	uint8_t lens[N];
+
+	for (unsigned i = 0; i < N; i++)
+		addrs[i] = rng_addr(rng, w->afi);
+	vrs_rcu_enter();
+	vrs_radix_match_bulk(root, addrs, N, values, lens);
+	for (unsigned i = 0; i < N; i++) {
+		size_t want = twin_match(&w->twin, &addrs[i]);
+		uint32_t value;
+		uint8_t len;
+		bool found = vrs_radix_match(root, &addrs[i], &value, &len);
+
+		assert_int_equal(found, want < w->twin.n);
+		assert_int_equal(lens[i] != VRS_RADIX_MISS, found);
+		if (!found)
+			continue;
+		assert_int_equal(value, w->twin.value[want]);
+		assert_int_equal(len, w->twin.prefix[want].len);
+		assert_int_equal(values[i], value);
+		assert_int_equal(lens[i], len);
+	}
+	vrs_rcu_leave();
+}
+
+struct visit {
+	const struct twin *twin;
+	struct vrs_prefix last;
+	size_t n;
+};
+
+static int visit(void *ctx, const struct vrs_prefix *p, uint32_t value)
+{
+	struct visit *v = ctx;
+	size_t i = twin_find(v->twin, p);
+
+	assert_true(i < v->twin->n);
+	assert_int_equal(value, v->twin->value[i]);
+	if (v->n++ > 0)
+		assert_true(vrs_prefix_cmp(&v->last, p) < 0);
+	v->last = *p;
+	return 0;
+}
+
+static void check_walk(const struct world *w, const struct vrs_radix_root *root, struct rng *rng)
+{
+	struct visit v = {.twin = &w->twin};
+	struct vrs_prefix from = rng_prefix(rng, w->afi);
+	size_t after = 0;
+
+	vrs_rcu_enter();
+	assert_int_equal(vrs_radix_walk(root, NULL, visit, &v), 0);
+	assert_int_equal(v.n, w->twin.n);
+	v = (struct visit){.twin = &w->twin};
+	assert_int_equal(vrs_radix_walk(root, &from, visit, &v), 0);
+	vrs_rcu_leave();
+	for (size_t i = 0; i < w->twin.n; i++)
+		after += vrs_prefix_cmp(&w->twin.prefix[i], &from) >= 0;
+	assert_int_equal(v.n, after);
+}
+
+static void script(unsigned afi, bool persistent, uint64_t seed, const char *simd)
+{
+	struct world *w = world_new(afi, persistent);
+	struct rng rng = {seed};
+
+	if (vrs_radix_simd_set(simd) != 0) {
+		print_message("no %s here\n", simd);
+		world_free(w);
+		return;
+	}
+	for (unsigned step = 0; step < 20000; step++) {
+		/* Grow, shrink to nothing, grow again. */
+		bool grow = step / 4000 % 2 == 0;
+		struct vrs_prefix p = rng_prefix(&rng, afi);
+
+		if (!grow && w->twin.n > 0 && rng_below(&rng, 10) < 8)
+			p = w->twin.prefix[rng_below(&rng, (uint32_t)w->twin.n)];
+		if (rng_below(&rng, 10) < (grow ? 8 : 1) && w->twin.n < TWIN_MAX)
+			insert(w, &p, (uint32_t)rng_u64(&rng));
+		else
+			drop(w, &p);
+		assert_int_equal(w->tree.n, w->twin.n);
+		if (step % 64 == 0) {
+			check_match(w, &w->tree.root, &rng);
+			w->tree.open++;
+			vrs_reclaim_turn(w->reclaim);
+		}
+		if (step % 1024 == 0)
+			check_walk(w, &w->tree.root, &rng);
+	}
+	world_free(w);
+	assert_int_equal(vrs_radix_simd_set(NULL), 0);
+}
+
+static const char *const simds[] = {"scalar", "avx2", "avx512"};
+
+static void a_live_tree_equals_its_twin(void **state)
+{
+	uint64_t seed = rng_seed("radix live");
+
+	for (size_t i = 0; i < VRS_N_ELEMS(simds); i++) {
+		script(VRS_AFI_IP4, false, seed, simds[i]);
+		script(VRS_AFI_IP6, false, seed, simds[i]);
+	}
+}
+
+static void a_persistent_tree_equals_its_twin(void **state)
+{
+	uint64_t seed = rng_seed("radix persistent");
+
+	script(VRS_AFI_IP4, true, seed, "scalar");
+	script(VRS_AFI_IP6, true, seed, "scalar");
+}
+
+/* What an old root reaches is not changed by later edits. */
+static void an_old_root_still_shows_its_own_state(void **state)
+{
+	struct world *w = world_new(VRS_AFI_IP6, true);
+	struct rng rng = {rng_seed("radix old root")};
+
+	for (unsigned i = 0; i < 1500; i++) {
+		struct vrs_prefix p = rng_prefix(&rng, w->afi);
+
+		if (w->twin.n < TWIN_MAX)
+			insert(w, &p, i);
+	}
+	struct vrs_radix_root old = w->tree.root;
+	struct twin *then = malloc(sizeof(*then));
+	*then = w->twin;
+	w->tree.open++;
+	for (unsigned i = 0; i < 3000; i++) {
+		struct vrs_prefix p = i % 2 ? rng_prefix(&rng, w->afi)
+					    : w->twin.prefix[rng_below(&rng, (uint32_t)w->twin.n)];
+
+		if (i % 3 != 0 && w->twin.n > 1)
+			drop(w, &p);
+		else if (w->twin.n < TWIN_MAX)
+			insert(w, &p, i + 100000);
+		/* Nothing is reclaimed: the reclaimer's turn has not come. */
+	}
+	struct twin *now = malloc(sizeof(*now));
+	*now = w->twin;
+	w->twin = *then;
+	check_match(w, &old, &rng);
+	check_walk(w, &old, &rng);
+	w->twin = *now;
+	check_match(w, &w->tree.root, &rng);
+	check_walk(w, &w->tree.root, &rng);
+	free(then);
+	free(now);
+	world_free(w);
+}
+
+static void a_simd_name_that_is_unknown_is_refused(void **state)
+{
+	assert_int_equal(vrs_radix_simd_set("mmx"), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_live_tree_equals_its_twin),
+		cmocka_unit_test(a_persistent_tree_equals_its_twin),
+		cmocka_unit_test(an_old_root_still_shows_its_own_state),
+		cmocka_unit_test(a_simd_name_that_is_unknown_is_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
