@@ -41,14 +41,15 @@ struct vrs_cfg_service_endpoint {
 	const char *service;
 	struct vrs_prefix *prefixes;
 	size_t n_prefixes;
+	struct vrs_mark mark;
 };
 
 struct vrs_cfg_subnet {
 	const char *name;
 	struct vrs_prefix *prefixes;
 	size_t n_prefixes;
-	const char *route_table;  /* NULL = none */
-	int route_table_index;	  /* in vrs_config.route_tables, -1 = none */
+	const char *route_table; /* NULL = none */
+	int route_table_index;   /* in vrs_config.route_tables, -1 = none */
 	struct vrs_cfg_service_endpoint *service_endpoints;
 	size_t n_service_endpoints;
 	struct vrs_mark mark;
@@ -56,11 +57,11 @@ struct vrs_cfg_subnet {
 
 struct vrs_cfg_vnet_peering {
 	const char *name;
-	const char *remote;	   /* name of the remote network */
-	int remote_index;	   /* in vrs_config.vnets; never -1 in an accepted configuration */
+	const char *remote; /* name of the remote network */
+	int remote_index;   /* in vrs_config.vnets; never -1 in an accepted configuration */
 	bool allow_gateway_transit;
 	bool use_remote_gateways;
-	bool connected;		   /* the other side declares a peering back */
+	bool connected; /* the other side declares a peering back */
 	struct vrs_mark mark;
 };
 
@@ -140,7 +141,7 @@ struct vrs_cfg_bgp_connection {
 	bool enabled;
 	uint16_t keepalive_s, hold_s;
 	const char *password_file; /* NULL = none */
-	char password[81];	   /* read from password_file while loading */
+	char password[81];         /* read from password_file while loading */
 	uint8_t ttl_security;
 	uint32_t max_prefixes; /* 0 = none */
 	enum vrs_max_prefix_action max_prefix_action;
@@ -161,7 +162,7 @@ struct vrs_cfg_route_server {
 	int vnet_index;
 	uint32_t asn;
 	struct vrs_addr router_ips[4]; /* [v4 inst 0, v4 inst 1, v6 inst 0, v6 inst 1]; see n */
-	size_t n_router_ips;	       /* 1, 2 or 4 */
+	size_t n_router_ips;           /* 1, 2 or 4 */
 	bool branch_to_branch;
 	enum vrs_routing_preference preference;
 	uint32_t limit_peers;
@@ -192,7 +193,7 @@ struct vrs_cfg_finding {
 	bool warning;
 	struct vrs_mark mark;
 	const char *rule; /* "unknown-key", ...: static */
-	char text[256];	  /* with its "(did you mean ...?)" */
+	char text[256];   /* with its "(did you mean ...?)" */
 };
 
 struct vrs_cfg_report {
@@ -212,8 +213,8 @@ struct vrs_cfg_report {
  * @param[out] out     The configuration, owned by the caller; written only on success.
  * @return             0; -EINVAL when the report has errors; -ENOMEM.
  */
-VRS_NODISCARD int vrs_config_parse(const char *file, const char *base_dir, const char *text, size_t size,
-	struct vrs_cfg_report *report, struct vrs_config **out);
+VRS_NODISCARD int vrs_config_parse(const char *file, const char *base_dir, const char *text,
+	size_t size, struct vrs_cfg_report *report, struct vrs_config **out);
 
 /** As vrs_config_parse() from a file of at most 16 MiB. Also a negative errno from reading,
  *  which then is in the report too. */
