@@ -31,13 +31,13 @@ struct vrs_conn;
 
 /** A configured peer, as the transport needs to know it. */
 struct vrs_endpoint {
-	struct vrs_addr local;	/**< Our address (a virtualRouterIp). */
+	struct vrs_addr local;  /**< Our address (a virtualRouterIp). */
 	struct vrs_addr remote; /**< The peer's. */
-	uint16_t local_port;	/**< Port we listen on. */
-	uint16_t remote_port;	/**< Port we connect to. */
-	uint8_t ttl_security;	/**< Hops the peer may be away (RFC 5082), 0 = off: TTL 64 out, any in. */
-	bool passive;		/**< We never connect; accept only. */
-	char password[81];	/**< TCP-MD5 (RFC 2385), empty = none. */
+	uint16_t local_port;    /**< Port we listen on. */
+	uint16_t remote_port;   /**< Port we connect to. */
+	uint8_t ttl_security; /**< Hops the peer may be away (RFC 5082), 0 = off: TTL 64 out, any in. */
+	bool passive;         /**< We never connect; accept only. */
+	char password[81]; /**< TCP-MD5 (RFC 2385), empty = none. */
 };
 
 /** What a connection tells its user. All on the owner thread. */
@@ -47,7 +47,7 @@ struct vrs_conn_ops {
 	/**
 	 * Bytes have arrived. @return How many were consumed. The rest is presented again, in one
 	 * piece with what follows it, when more arrives or after resume(). Returning less than a
-	 * whole available message means "not now": reading stops until resume().
+	 * whole available message means "not now": call pause() too; reading stops until resume().
 	 */
 	size_t (*rx)(void *user, struct vrs_conn *conn, const uint8_t *data, size_t size);
 	/** The connection is gone: @p err is 0 for an orderly close by the peer, else an errno.
@@ -63,7 +63,8 @@ struct vrs_conn_ops {
 
 /**
  * A configured peer knocks. @return true to take it, with @p ops and @p user filled in; the
- * connection is up. false closes it.
+ * connection is up. false closes it. It may also send a last word and close() it, flushing,
+ * from inside; then what it returns does not matter.
  */
 typedef bool (*vrs_accept_fn)(void *ctx, void *endpoint_user, struct vrs_conn *conn,
 	const struct vrs_conn_ops **ops, void **user);
@@ -75,6 +76,7 @@ struct vrs_transport_stat {
 	uint64_t rx_bytes;
 	uint64_t tx_bytes;
 	uint64_t polls;
+	uint64_t open; /**< Connections now, those that still flush included. */
 };
 
 struct vrs_transport_ops {
@@ -83,10 +85,11 @@ struct vrs_transport_ops {
 	 * it is the first there. @return 0; -EEXIST for the same {local, remote}; -EADDRINUSE,
 	 * -EADDRNOTAVAIL, -EACCES and the like from listening; -ENOMEM.
 	 */
-	int (*endpoint_add)(struct vrs_transport *t, const struct vrs_endpoint *ep, void *endpoint_user);
+	int (*endpoint_add)(
+		struct vrs_transport *t, const struct vrs_endpoint *ep, void *endpoint_user);
 	/** Forget it; its connections stay until closed. Stops listening after the last. */
-	void (*endpoint_remove)(
-		struct vrs_transport *t, const struct vrs_addr *local, const struct vrs_addr *remote);
+	void (*endpoint_remove)(struct vrs_transport *t, const struct vrs_addr *local,
+		const struct vrs_addr *remote);
 	/**
 	 * Open a connection for a known endpoint; up() or down() follows, never from inside this
 	 * call. @return 0 with *out, or a negative errno that is final at once.

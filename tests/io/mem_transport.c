@@ -357,6 +357,7 @@ static void wake(struct vrs_transport *)
 static void stat(const struct vrs_transport *t, struct vrs_transport_stat *out)
 {
 	*out = mem(t)->stat;
+	out->open = mem_transport_conns(t);
 }
 
 static void transport_free(struct vrs_transport *base)
