@@ -20,8 +20,8 @@
 
 struct vrs_chunk {
 	_Atomic uint32_t refs;
-	uint32_t size;	   /**< Bytes used in data[]. */
-	uint32_t capacity; /**< Bytes in data[]. */
+	uint32_t size;          /**< Bytes used in data[]. */
+	uint32_t capacity;      /**< Bytes in data[]. */
 	struct vrs_chunk *next; /**< For whoever holds the only reference: a queue link. */
 	uint8_t data[];
 };

@@ -60,7 +60,7 @@ struct vrs_intern *vrs_intern_new(enum vrs_mem_tag tag, size_t bytes_at,
 	t->slots = vrs_mem_zalloc(tag, t->n_slots * sizeof(*t->slots));
 	if (t->slots == NULL)
 		goto out_table;
-	if (vrs_pool_init(&t->handles, tag, sizeof(struct handle), 1u << 30) != 0)
+	if (vrs_pool_init(&t->handles, tag, sizeof(struct handle), 1u << 30, reclaim) != 0)
 		goto out_slots;
 	return t;
 out_slots:
@@ -155,6 +155,8 @@ static uint32_t add(struct vrs_intern *t, size_t at, uint32_t hash, const void *
 	r->size = (uint32_t)size;
 	memcpy((char *)r + t->bytes_at, bytes, size);
 	struct handle *h = handle_at(t, id);
+	h->holders = 0;
+	h->idle = false;
 	if (!note_idle(t, id, h))
 		goto out;
 	h->made = r;

@@ -10,7 +10,7 @@ struct vrs_path *vrs_path_list_add(struct vrs_slab *slab, union vrs_path_list *l
 {
 	unsigned at = *n;
 
-	if (at == UINT16_MAX)
+	if (at == UINT16_MAX - 1)
 		return NULL;
 	if (at < 3) {
 		*n = (uint16_t)(at + 1);
@@ -32,7 +32,10 @@ struct vrs_path *vrs_path_list_add(struct vrs_slab *slab, union vrs_path_list *l
 		*last = b;
 	}
 	*n = (uint16_t)(at + 1);
-	return vrs_path_at(list, *n, at);
+	struct vrs_path_block *last = list->more;
+	for (unsigned i = (at - 2) / PER_BLOCK; i > 0; i--)
+		last = last->next;
+	return &last->paths[(at - 2) % PER_BLOCK];
 }
 
 void vrs_path_list_remove(

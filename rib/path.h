@@ -66,7 +66,7 @@ static inline struct vrs_path *vrs_path_of(union vrs_path_list *list, unsigned n
 	return NULL;
 }
 
-/** Make room for one more; fill it at once. @return It, or NULL if out of memory or at 65,535. */
+/** Make room for one more; fill it at once. @return It, or NULL if out of memory or at 65,534. */
 struct vrs_path *vrs_path_list_add(struct vrs_slab *slab, union vrs_path_list *list, uint16_t *n);
 
 /** Remove @p p, which is in the list; the last path takes its place. */

@@ -26,7 +26,8 @@
 enum {
 	BURST = 32,
 	MAX_PEERS = 65536,
-	SWEEP_CHUNK = 8192, /* Entries looked at in one turn: about 100 us. */
+	UNLINKED = UINT16_MAX, /* n_paths of an entry that is not in the tree. */
+	SWEEP_CHUNK = 8192,    /* Entries looked at in one turn: about 100 us. */
 };
 
 static struct vrs_radix *radix_of(struct vrs_table *t, unsigned afi)
@@ -65,7 +66,8 @@ struct vrs_table *vrs_table_new(struct vrs_reclaim *reclaim, const struct vrs_ta
 		goto out_table;
 	if (vrs_group_store_init(&t->groups, reclaim) != 0)
 		goto out_attrs;
-	if (vrs_pool_init(&t->entries, VRS_MEM_ENTRY, sizeof(struct vrs_entry), 1u << 30) != 0)
+	if (vrs_pool_init(
+		    &t->entries, VRS_MEM_ENTRY, sizeof(struct vrs_entry), 1u << 30, reclaim) != 0)
 		goto out_groups;
 	t->peers = vrs_mem_zalloc(VRS_MEM_OTHER, MAX_PEERS * sizeof(*t->peers));
 	if (t->peers == NULL)
@@ -98,7 +100,7 @@ void vrs_table_free(struct vrs_table *t)
 	for (uint32_t i = 1; i < vrs_pool_bound(&t->entries); i++) {
 		struct vrs_entry *e = vrs_pool_peek(&t->entries, i);
 
-		if (e != NULL && e->afi != 0)
+		if (e != NULL && e->afi != 0 && e->n_paths != UNLINKED)
 			vrs_path_list_clear(&t->blocks, &e->paths, &e->n_paths);
 	}
 	vrs_slab_fini(&t->blocks);
@@ -196,11 +198,11 @@ void vrs_table_peer_down(struct vrs_table *t, uint16_t slot)
 
 /* --- Decision --- */
 
-static void mark_dirty(struct vrs_table *t, uint32_t index, struct vrs_entry *e)
+static void mark_dirty(struct vrs_table *t, uint32_t index, struct vrs_entry *e, uint32_t what)
 {
-	if (atomic_load(&e->dirty) != 0)
+	/* In the ring with these bits already, and not taken yet: nothing to do. */
+	if ((atomic_load(&e->dirty) & what) == what || atomic_fetch_or(&e->dirty, what) != 0)
 		return;
-	atomic_store_explicit(&e->dirty, 1, memory_order_relaxed);
 	if (vrs_spsc_push(&t->dirty, index))
 		atomic_fetch_add_explicit(&t->n_marked, 1, memory_order_relaxed);
 	else
@@ -357,7 +359,7 @@ static bool decide_one(
 static void decide(struct vrs_table *t, uint32_t index, struct vrs_entry *e)
 {
 	uint64_t forward = 0, export = 0, old;
-	bool changed = false;
+	uint32_t what = 0;
 
 	if (e->n_paths == 0)
 		export = VRS_EXPORT_EMPTY;
@@ -373,14 +375,14 @@ static void decide(struct vrs_table *t, uint32_t index, struct vrs_entry *e)
 			atomic_fetch_add_explicit(&t->n_usable, 1, memory_order_relaxed);
 		else if (forward == 0)
 			atomic_fetch_sub_explicit(&t->n_usable, 1, memory_order_relaxed);
-		changed = true;
+		what |= VRS_DIRTY_FORWARD;
 	}
 	if (atomic_load_explicit(&e->export, memory_order_relaxed) != export) {
 		atomic_exchange(&e->export, export);
-		changed = true;
+		what |= VRS_DIRTY_EXPORT;
 	}
-	if (changed)
-		mark_dirty(t, index, e);
+	if (what != 0)
+		mark_dirty(t, index, e, what);
 }
 
 /* --- Paths in and out --- */
@@ -392,12 +394,18 @@ static uint32_t entry_new(struct vrs_table *t, const struct vrs_prefix *p)
 	if (index == 0)
 		return 0;
 	struct vrs_entry *e = vrs_table_entry(t, index);
+	/* A scan may be looking at the words; prefix and paths it reads only behind a VALID one. */
+	atomic_store_explicit(&e->export, VRS_EXPORT_EMPTY, memory_order_relaxed);
+	atomic_store_explicit(&e->forward, 0, memory_order_relaxed);
+	atomic_store_explicit(&e->dirty, 0, memory_order_relaxed);
 	memcpy(e->addr, p->addr, sizeof(e->addr));
 	e->len = p->len;
 	e->afi = p->afi;
-	atomic_store_explicit(&e->export, VRS_EXPORT_EMPTY, memory_order_relaxed);
+	e->n_paths = 0;
+	if (index >= atomic_load_explicit(&t->bound, memory_order_relaxed))
+		atomic_store_explicit(&t->bound, index + 1, memory_order_release);
 	if (vrs_radix_insert(radix_of(t, p->afi), p, index) != 1) {
-		e->afi = 0;
+		e->n_paths = UNLINKED;
 		vrs_pool_free(&t->entries, index);
 		return 0;
 	}
@@ -418,11 +426,14 @@ static int announce_one(struct vrs_table *t, struct vrs_table_peer *peer,
 		reason = VRS_PATH_MARTIAN;
 
 	struct vrs_path *path = vrs_path_of(&e->paths, e->n_paths, peer->slot);
+	bool had = path != NULL && path->reason == VRS_PATH_USABLE;
+	if (reason == VRS_PATH_USABLE && !had && peer->limit != 0 && peer->n_usable >= peer->limit)
+		reason = VRS_PATH_LIMIT;
 	if (path == NULL) {
 		path = vrs_path_list_add(&t->blocks, &e->paths, &e->n_paths);
 		if (path == NULL) {
 			/* A fresh entry without paths goes the way of every empty one. */
-			mark_dirty(t, index, e);
+			mark_dirty(t, index, e, VRS_DIRTY_EXPORT);
 			return -ENOMEM;
 		}
 		atomic_fetch_add_explicit(&t->n_paths, 1, memory_order_relaxed);
@@ -525,7 +536,7 @@ static struct vrs_entry *entry_in_use(const struct vrs_table *t, uint32_t index)
 {
 	struct vrs_entry *e = vrs_pool_peek(&t->entries, index);
 
-	return e != NULL && e->afi != 0 ? e : NULL;
+	return e != NULL && e->afi != 0 && e->n_paths != UNLINKED ? e : NULL;
 }
 
 void vrs_table_mark_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
@@ -660,10 +671,11 @@ static void take_returns(struct vrs_table *t)
 				continue;
 			struct vrs_prefix p = vrs_entry_prefix(e);
 			if (vrs_radix_remove(radix_of(t, p.afi), &p) != 0) {
-				mark_dirty(t, ids[i], e); /* No memory: go round again. */
+				/* No memory: go round again. */
+				mark_dirty(t, ids[i], e, VRS_DIRTY_EXPORT);
 				continue;
 			}
-			e->afi = 0;
+			e->n_paths = UNLINKED;
 			vrs_reclaim_retire(
 				t->reclaim, entry_free, t, (void *)(uintptr_t)ids[i], sizeof(*e));
 		}
@@ -740,14 +752,14 @@ size_t vrs_table_paths(
 
 /* --- Propagation's side --- */
 
-uint32_t vrs_table_take_dirty(struct vrs_table *t, uint32_t *indices, uint32_t max)
+uint32_t vrs_table_take_dirty(struct vrs_table *t, uint32_t *indices, uint8_t *what, uint32_t max)
 {
 	uint32_t n = vrs_spsc_pop(&t->dirty, indices, max);
 
 	for (uint32_t i = 0; i < n; i++)
 		__builtin_prefetch(vrs_table_entry(t, indices[i]), 1);
 	for (uint32_t i = 0; i < n; i++)
-		atomic_exchange(&vrs_table_entry(t, indices[i])->dirty, 0);
+		what[i] = (uint8_t)atomic_exchange(&vrs_table_entry(t, indices[i])->dirty, 0);
 	return n;
 }
 

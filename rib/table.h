@@ -29,10 +29,11 @@
  * entries it is done with. Any thread may read an entry's published words inside an RCU read
  * section; path lists belong to the writer alone, anyone else asks it by message.
  *
- * **Dirty protocol.** The writer exchanges a published word, then looks at `dirty` and
- * enqueues the entry if it was clear. Propagation clears `dirty` by an exchange, then reads
- * the words. All four are sequentially consistent: either the writer sees the flag cleared and
- * enqueues again, or propagation reads the new words.
+ * **Dirty protocol.** The writer exchanges a published word, then adds its bit to `dirty` and
+ * enqueues the entry if no bit was set. Propagation clears `dirty` by an exchange, then reads
+ * the words. All four are sequentially consistent: either the writer sees the bits cleared and
+ * enqueues again, or propagation reads the new words. The bits keep a change of the ECMP set
+ * from being exported and a change of attributes from touching the snapshot.
  *
  * **Life of an entry.** first path -> ... -> last path gone (VRS_EXPORT_EMPTY, dirty) ->
  * propagation has told everyone -> vrs_table_give_back() -> writer unlinks it, unless a path
@@ -72,9 +73,9 @@ union vrs_path_list {
 struct vrs_entry {
 	uint8_t addr[16];
 	uint8_t len;
-	uint8_t afi;      /**< 0 when the entry is not in the table. */
-	uint16_t n_paths; /* Writer's. */
-	_Atomic uint32_t dirty;
+	uint8_t afi;
+	uint16_t n_paths;          /* Writer's; 65535 when the entry is not in the tree. */
+	_Atomic uint32_t dirty;    /* enum vrs_dirty; 0 = not in the ring. */
 	_Atomic uint64_t forward;  /**< Next-hop group id; 0 = nothing usable. */
 	_Atomic uint64_t export;   /**< VRS_EXPORT_*. */
 	union vrs_path_list paths; /* Writer's. */
@@ -87,6 +88,8 @@ struct vrs_table_peer {
 	struct vrs_path_source source;
 	uint32_t n_paths;  /**< In Adj-RIB-In. */
 	uint32_t n_usable; /**< Of these, without a reason. */
+	uint32_t
+		limit; /**< Usable paths it may have; more are kept with reason `limit`. 0 = none. */
 	uint16_t slot;
 	bool down; /**< Being swept. */
 };
@@ -109,6 +112,7 @@ struct vrs_table {
 	_Atomic uint64_t n_paths;
 	_Atomic uint64_t n_prefixes; /* Entries with at least one path. */
 	_Atomic uint64_t n_marked;   /* Times an entry was put in the dirty ring. */
+	_Atomic uint32_t bound;      /* One more than the highest entry index ever in use. */
 
 	/* Writer's. */
 	struct vrs_table_config config;
@@ -205,8 +209,18 @@ static inline struct vrs_entry *vrs_table_entry(const struct vrs_table *t, uint3
 /** The prefix of an entry. */
 struct vrs_prefix vrs_entry_prefix(const struct vrs_entry *e);
 
-/** Take up to @p max dirty entries, cleared: read their words now. Propagation. */
-uint32_t vrs_table_take_dirty(struct vrs_table *t, uint32_t *indices, uint32_t max);
+/** What changed since propagation last took an entry. */
+enum vrs_dirty {
+	VRS_DIRTY_FORWARD = 1 << 0,
+	VRS_DIRTY_EXPORT = 1 << 1,
+};
+
+/**
+ * Take up to @p max dirty entries, cleared: read their words now. Propagation.
+ *
+ * @param[out] what  enum vrs_dirty bits of each.
+ */
+uint32_t vrs_table_take_dirty(struct vrs_table *t, uint32_t *indices, uint8_t *what, uint32_t max);
 
 /** Nobody outside the table knows of an empty entry any more. Propagation. @return false when
  *  there is no memory for the message: try again later. */

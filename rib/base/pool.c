@@ -18,13 +18,14 @@ struct vrs_pool_chunk {
 	uint16_t free[VRS_POOL_CHUNK]; /* Stack of free objects: objects need no link word. */
 };
 
-int vrs_pool_init(
-	struct vrs_pool *p, enum vrs_mem_tag tag, uint32_t object_size, uint64_t max_objects)
+int vrs_pool_init(struct vrs_pool *p, enum vrs_mem_tag tag, uint32_t object_size,
+	uint64_t max_objects, struct vrs_reclaim *reclaim)
 {
 	uint64_t n = (max_objects + VRS_POOL_CHUNK) >> VRS_POOL_SHIFT;
 
 	memset(p, 0, sizeof(*p));
 	p->tag = tag;
+	p->reclaim = reclaim;
 	p->object_size = object_size;
 	p->n_table = (uint32_t)n;
 	p->table = calloc(n, sizeof(*p->table));
@@ -42,7 +43,14 @@ static size_t payload_size(const struct vrs_pool *p)
 	return (size_t)p->object_size << VRS_POOL_SHIFT;
 }
 
-static void chunk_free(struct vrs_pool *p, struct vrs_pool_chunk *c)
+static void payload_free(void *ctx, void *payload)
+{
+	const struct vrs_pool *p = ctx;
+
+	vrs_mem_free(p->tag, payload, payload_size(p));
+}
+
+static void *chunk_drop(struct vrs_pool *p, struct vrs_pool_chunk *c)
 {
 	void *payload = p->table[c->slot];
 
@@ -50,15 +58,15 @@ static void chunk_free(struct vrs_pool *p, struct vrs_pool_chunk *c)
 	p->chunks[c->slot] = NULL;
 	if (c->slot < p->hint)
 		p->hint = c->slot;
-	vrs_mem_free(p->tag, payload, payload_size(p));
 	vrs_mem_free(p->tag, c, sizeof(*c));
+	return payload;
 }
 
 void vrs_pool_fini(struct vrs_pool *p)
 {
 	for (uint32_t i = 0; i < p->n_chunks; i++)
 		if (p->chunks[i] != NULL)
-			chunk_free(p, p->chunks[i]);
+			payload_free(p, chunk_drop(p, p->chunks[i]));
 	free(p->table);
 	free(p->chunks);
 }
@@ -126,7 +134,6 @@ uint32_t vrs_pool_alloc(struct vrs_pool *p)
 	p->n_live++;
 	if (c->n_free == 0)
 		unlist(p, c);
-	memset(vrs_pool_at(p, index), 0, p->object_size);
 	return index;
 }
 
@@ -141,6 +148,10 @@ void vrs_pool_free(struct vrs_pool *p, uint32_t index)
 		list(p, c);
 	if (c->n_live == 0 && (c->next != NULL || c->prev != NULL)) {
 		unlist(p, c);
-		chunk_free(p, c);
+		void *payload = chunk_drop(p, c);
+		if (p->reclaim != NULL)
+			vrs_reclaim_retire(p->reclaim, payload_free, p, payload, payload_size(p));
+		else
+			payload_free(p, payload);
 	}
 }

@@ -9,6 +9,7 @@
 
 #include "rib/base/macro.h"
 #include "rib/base/mem.h"
+#include "rib/base/reclaim.h"
 #include "rib/base/thread.h"
 
 /**
@@ -20,8 +21,9 @@
  * (virtual memory only, until used). A chunk whose objects are all free is given back.
  *
  * **Threads.** One writer allocates and frees. Any thread may turn an index that it read
- * under RCU into an address with vrs_pool_at(). An index is freed through
- * rib/base/reclaim.h when readers may hold it.
+ * under RCU into an address with vrs_pool_at(), or look at every index with vrs_pool_peek().
+ * An index is freed through rib/base/reclaim.h when readers may hold it; chunks then wait for
+ * a grace period of their own.
  */
 
 #define VRS_POOL_SHIFT 10u
@@ -39,20 +41,23 @@ struct vrs_pool {
 	uint32_t object_size;
 	uint32_t n_live;
 	enum vrs_mem_tag tag;
+	struct vrs_reclaim *reclaim;
 };
 
 /**
  * @param object_size  A multiple of 8.
  * @param max_objects  Most objects ever, up to 2^32 - 1024; sizes the pointer table.
+ * @param reclaim      For emptied chunks; outlives the pool. NULL: no reader ever scans.
  * @return             0 or -ENOMEM.
  */
-VRS_NODISCARD int vrs_pool_init(
-	struct vrs_pool *p, enum vrs_mem_tag tag, uint32_t object_size, uint64_t max_objects);
+VRS_NODISCARD int vrs_pool_init(struct vrs_pool *p, enum vrs_mem_tag tag, uint32_t object_size,
+	uint64_t max_objects, struct vrs_reclaim *reclaim);
 
 /** Frees every chunk, objects in use included. */
 void vrs_pool_fini(struct vrs_pool *p);
 
-/** @return A zeroed object's index, or 0 if out of memory or indices. */
+/** @return An object's index, or 0 if out of memory or indices. Its bytes are zero the first
+ *  time, and what the last user left afterwards: a reader that scans may be looking. */
 uint32_t vrs_pool_alloc(struct vrs_pool *p) VRS_NODISCARD;
 
 void vrs_pool_free(struct vrs_pool *p, uint32_t index);

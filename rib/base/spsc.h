@@ -17,7 +17,7 @@
  * its own: blocks of items, linked. Whoever pushes deduplicates (an entry is in the dirty
  * ring once), so its length is bounded by what exists.
  *
- * **Threads.** One pushes, one pops. vrs_spsc_empty() from either end.
+ * **Threads.** One pushes, one pops.
  */
 
 #define VRS_SPSC_BLOCK 1020u

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+/*
+ * What sessions have brought and what peers were told. Path lists belong to the I/O thread and
+ * Adj-RIB-Out to propagation, so both are fetched in batches: a task that walks a bounded part
+ * of the table on the owner's thread and copies what it finds; text is made here.
+ */
+
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/api_internal.h"
+#include "rib/aspath.h"
+#include "rib/community.h"
+
+enum {
+	BATCH_ROWS = 256,
+	BATCH_VISITS = 8192, /* Prefixes looked at in one task: about 500 us of the owner's time. */
+	BATCH_BYTES = 65536,
+	PATHS_MAX = 1024,
+};
+
+/* --- Batches --- */
+
+struct row {
+	struct vrs_prefix prefix;
+	struct vrs_addr next_hop;
+	enum vrs_path_reason reason;
+	uint32_t path_at, path_size; /* AS_PATH in bytes[]. */
+	bool own;                    /* Advertised: one of the network's own prefixes. */
+};
+
+struct batch {
+	/* In. */
+	struct vrs_server *server;
+	const char *name; /* Of the bgpConnection. */
+	unsigned instance;
+	bool advertised;
+	uint16_t connection;    /* Found by the I/O thread for propagation. */
+	struct vrs_prefix last; /* Continue after it; afi 0 = from the start. */
+	unsigned afi;
+
+	/* Out. */
+	struct row rows[BATCH_ROWS];
+	unsigned n;
+	uint8_t bytes[BATCH_BYTES];
+	uint32_t n_bytes;
+	bool found; /* The peer has a session in that instance, Established. */
+	bool more;
+
+	/* While it runs. */
+	const struct vrs_neighbor *neighbor;
+	const struct vrs_export *export;
+	unsigned visits;
+};
+
+static struct vrs_span attr_value(const struct vrs_attrs *a, uint8_t code)
+{
+	struct vrs_reader r = vrs_reader_init(a->bytes, a->head.size);
+
+	while (vrs_reader_left(&r) > 0) {
+		uint8_t flags = vrs_read_u8(&r), c = vrs_read_u8(&r);
+		struct vrs_span value =
+			vrs_read_span(&r, flags & 0x10 ? vrs_read_u16(&r) : vrs_read_u8(&r));
+
+		if (!vrs_reader_ok(&r))
+			break;
+		if (c == code)
+			return value;
+	}
+	return (struct vrs_span){0};
+}
+
+static int batch_add(struct batch *b, const struct vrs_prefix *p, const struct vrs_attrs *a,
+	enum vrs_path_reason reason)
+{
+	struct vrs_span path = a != NULL ? attr_value(a, 2) : (struct vrs_span){0};
+
+	if (b->n == BATCH_ROWS || b->n_bytes + path.size > BATCH_BYTES)
+		return 1;
+	struct row *row = &b->rows[b->n++];
+	*row = (struct row){.prefix = *p,
+		.reason = reason,
+		.path_at = b->n_bytes,
+		.path_size = (uint32_t)path.size};
+	if (a != NULL)
+		row->next_hop = a->info.next_hop;
+	if (path.size > 0)
+		memcpy(b->bytes + b->n_bytes, path.data, path.size);
+	b->n_bytes += (uint32_t)path.size;
+	return 0;
+}
+
+static int visit(void *ctx, const struct vrs_prefix *p, uint32_t index)
+{
+	struct batch *b = ctx;
+	const struct vrs_table *t = b->server->table;
+
+	if (b->last.afi != VRS_AFI_NONE && vrs_prefix_equal(p, &b->last))
+		return 0;
+	if (b->visits++ == BATCH_VISITS)
+		return 1;
+	if (b->advertised) {
+		if (vrs_bitset_has(&b->export->told, index)) {
+			uint64_t word = atomic_load(&vrs_table_entry(t, index)->export);
+
+			if (batch_add(b, p, vrs_attrs_find(t->attrs, VRS_EXPORT_ATTRS(word)), 0) !=
+				0)
+				return 1;
+		}
+	} else {
+		const struct vrs_path *path =
+			vrs_table_path_of(t, index, (uint16_t)b->neighbor->slot);
+
+		if (path != NULL &&
+			batch_add(b, p, vrs_attrs_find(t->attrs, path->attrs), path->reason) != 0)
+			return 1;
+	}
+	b->last = *p;
+	return 0;
+}
+
+static void walk(struct batch *b)
+{
+	const struct vrs_radix_root *root = &b->server->table->radix[b->afi == VRS_AFI_IP6].root;
+
+	b->found = true;
+	b->visits = 0;
+	vrs_rcu_enter();
+	b->more =
+		vrs_radix_walk(root, b->last.afi != VRS_AFI_NONE ? &b->last : NULL, visit, b) != 0;
+	vrs_rcu_leave();
+}
+
+static const struct vrs_neighbor *neighbor_of(
+	const struct vrs_server *s, const char *name, unsigned instance)
+{
+	for (const struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next)
+		if (strcmp(n->name, name) == 0 && n->instance == instance)
+			return n;
+	return NULL;
+}
+
+/* On the I/O thread. */
+static void io_batch(void *arg)
+{
+	struct batch *b = arg;
+
+	if (atomic_load(&b->server->dead))
+		return;
+	b->neighbor = neighbor_of(b->server, b->name, b->instance);
+	if (b->neighbor == NULL || b->neighbor->slot < 0)
+		return;
+	b->connection = b->neighbor->connection;
+	if (b->advertised)
+		b->found = true;
+	else
+		walk(b);
+}
+
+/* On propagation: the network's own prefixes stand before the first learned one. */
+static void propagation_batch(void *arg)
+{
+	struct batch *b = arg;
+
+	b->found = false;
+	if (atomic_load(&b->server->dead))
+		return;
+	for (b->export = b->server->rib->exports; b->export != NULL; b->export = b->export->next)
+		if (b->export->peer.connection == b->connection &&
+			b->export->peer.instance == b->instance && !atomic_load(&b->export->closed))
+			break;
+	if (b->export == NULL)
+		return;
+	if (b->last.afi == VRS_AFI_NONE) {
+		for (size_t i = 0; i < b->export->n_system && b->n < BATCH_ROWS; i++) {
+			const struct vrs_prefix *p = &b->export->system[i];
+
+			if (p->afi != b->afi)
+				continue;
+			b->rows[b->n++] = (struct row){.prefix = *p,
+				.own = true,
+				.next_hop = b->export->peer.next_hops[p->afi == VRS_AFI_IP6]};
+		}
+	}
+	walk(b);
+}
+
+static void fetch(struct vrs_engine *e, struct batch *b)
+{
+	b->n = 0;
+	b->n_bytes = 0;
+	b->more = b->found = false;
+	if (vrs_engine_call_io(e, io_batch, b) != 0) {
+		b->found = false;
+		return;
+	}
+	if (b->advertised && b->found && vrs_engine_call_propagation(e, propagation_batch, b) != 0)
+		b->found = false;
+}
+
+/* --- Learned and advertised routes --- */
+
+enum { STAGE_OPEN, STAGE_IP4, STAGE_IP6, STAGE_CLOSE };
+
+struct peer_routes {
+	struct vrs_stream stream; /* First. */
+	struct vrs_engine *engine;
+	struct batch batch;
+	char *name;
+	struct vrs_addr peer_ip, local[2];
+	uint32_t asn;
+	bool ibgp;
+	unsigned stage;
+};
+
+static json_t *peer_row(struct peer_routes *r, const struct row *row)
+{
+	struct vrs_span path = {r->batch.bytes + row->path_at, row->path_size};
+	size_t cap = 64 + path.size * 3;
+	char *text = malloc(cap), *at = text;
+	json_t *j = json_object();
+
+	if (text == NULL || j == NULL) {
+		free(text);
+		json_decref(j);
+		return NULL;
+	}
+	text[0] = '\0';
+	if (r->batch.advertised && !r->ibgp)
+		at += snprintf(text, cap, path.size > 0 ? "%u-" : "%u", r->asn);
+	if (path.size > 0)
+		(void)vrs_aspath_str(path, "-", at, cap - (size_t)(at - text));
+	json_object_set_new(j, "localAddress", vrs_json_addr(&r->local[r->batch.instance]));
+	json_object_set_new(j, "network", vrs_json_prefix(&row->prefix));
+	json_object_set_new(j, "nextHop", vrs_json_addr(&row->next_hop));
+	if (!r->batch.advertised)
+		json_object_set_new(j, "sourcePeer", vrs_json_addr(&r->peer_ip));
+	json_object_set_new(j, "origin",
+		json_string(r->batch.advertised ? "Igp" : (r->ibgp ? "IBgp" : "EBgp")));
+	json_object_set_new(j, "asPath", json_string(text));
+	json_object_set_new(j, "weight", json_integer(r->batch.advertised ? 0 : 32768));
+	if (row->reason != VRS_PATH_USABLE)
+		json_object_set_new(j, "reason", json_string(vrs_path_reason_str(row->reason)));
+	if (r->stream.ndjson)
+		json_object_set_new(j, "instance", json_integer(r->batch.instance));
+	free(text);
+	return j;
+}
+
+static int peer_routes_fill(struct vrs_stream *s, struct vrs_text *out)
+{
+	struct peer_routes *r = (struct peer_routes *)s;
+	struct batch *b = &r->batch;
+
+	if (r->stage == STAGE_OPEN) {
+		if (!s->ndjson)
+			vrs_text_printf(out, "%s\"RouteServiceRole_IN_%u\":[",
+				b->instance == 0 ? "{" : ",", b->instance);
+		s->first = true;
+		r->stage = STAGE_IP4;
+		b->afi = VRS_AFI_IP4;
+		b->last.afi = VRS_AFI_NONE;
+		return 1;
+	}
+	if (r->stage == STAGE_CLOSE) {
+		if (!s->ndjson)
+			vrs_text_add(
+				out, b->instance == 0 ? "]" : "]}\n", b->instance == 0 ? 1 : 3);
+		r->stage = STAGE_OPEN;
+		return b->instance++ == 0;
+	}
+	fetch(r->engine, b);
+	for (unsigned i = 0; i < b->n; i++)
+		vrs_stream_row(s, out, peer_row(r, &b->rows[i]));
+	if (!b->found) {
+		r->stage = STAGE_CLOSE;
+	} else if (!b->more) {
+		r->stage = r->stage == STAGE_IP4 ? STAGE_IP6 : STAGE_CLOSE;
+		b->afi = VRS_AFI_IP6;
+		b->last.afi = VRS_AFI_NONE;
+	}
+	return vrs_stream_ended(s) ? -1 : 1;
+}
+
+static void peer_routes_fini(struct vrs_stream *s)
+{
+	free(((struct peer_routes *)s)->name);
+}
+
+static const struct vrs_cfg_bgp_connection *connection_of(
+	struct vrs_request *r, const struct vrs_cfg_route_server **rs)
+{
+	int i = vrs_model_route_server(r->model, r->path[0]);
+
+	if (vrs_request_server(r) == NULL)
+		return NULL;
+	*rs = &r->model->config->route_servers[i];
+	for (size_t j = 0; j < (*rs)->n_connections; j++)
+		if (strcmp((*rs)->connections[j].name, r->path[1]) == 0)
+			return &(*rs)->connections[j];
+	vrs_request_error(r, MHD_HTTP_NOT_FOUND, "NotFound", "bgpConnections",
+		"route server \"%s\" has no bgpConnection \"%s\"", r->path[0], r->path[1]);
+	return NULL;
+}
+
+static void peer_routes(struct vrs_request *r, bool advertised)
+{
+	const struct vrs_cfg_route_server *rs;
+	const struct vrs_cfg_bgp_connection *c = connection_of(r, &rs);
+
+	if (c == NULL)
+		return;
+	struct peer_routes *p =
+		vrs_request_stream(r, sizeof(*p), peer_routes_fill, peer_routes_fini);
+	if (p == NULL)
+		return;
+	p->engine = r->engine;
+	p->name = strdup(c->name);
+	p->peer_ip = c->peer_ip;
+	p->asn = rs->asn;
+	p->ibgp = c->peer_asn == rs->asn;
+	for (size_t i = 0; i < rs->n_router_ips; i++)
+		if (rs->router_ips[i].afi == c->peer_ip.afi)
+			p->local[i % 2] = rs->router_ips[i];
+	p->batch.server = vrs_request_server(r);
+	p->batch.name = p->name != NULL ? p->name : "";
+	p->batch.advertised = advertised;
+}
+
+void vrs_api_learned(struct vrs_request *r)
+{
+	peer_routes(r, false);
+}
+
+void vrs_api_advertised(struct vrs_request *r)
+{
+	peer_routes(r, true);
+}
+
+/* --- One prefix: every path and why --- */
+
+struct route_show {
+	struct vrs_server *server;
+	struct vrs_prefix prefix;
+	json_t *paths;
+	size_t n;
+};
+
+static json_t *communities(const struct vrs_attrs *a, uint8_t code, size_t each)
+{
+	struct vrs_span value = attr_value(a, code);
+	json_t *list = json_array();
+	char s[VRS_COMMUNITY_STRLEN];
+
+	for (size_t at = 0; at + each <= value.size; at += each) {
+		const uint8_t *v = value.data + at;
+
+		if (each == 4)
+			vrs_community_str((uint32_t)v[0] << 24 | (uint32_t)v[1] << 16 |
+					(uint32_t)v[2] << 8 | v[3],
+				s);
+		else if (each == 8)
+			vrs_ext_community_str(v, s);
+		else
+			vrs_large_community_str(v, s);
+		json_array_append_new(list, json_string(s));
+	}
+	return list;
+}
+
+static json_t *path_json(const struct vrs_server *s, const struct vrs_path_view *v)
+{
+	static const char *const origins[] = {"IGP", "EGP", "incomplete"};
+	const struct vrs_attrs_info *info = &v->attrs->info;
+	const char *state = "valid", *reason = NULL, *peer = "";
+	struct vrs_span path = attr_value(v->attrs, 2);
+	char text[4096];
+	json_t *j = json_object();
+
+	for (const struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next)
+		if (n->slot == v->peer->slot)
+			peer = n->name;
+	if (v->path->reason != VRS_PATH_USABLE) {
+		state = "unusable";
+		reason = vrs_path_reason_str(v->path->reason);
+	} else if (v->best) {
+		state = "best";
+	} else {
+		state = v->multipath ? "multipath" : "valid";
+		reason = v->path->stale ? "stale" : vrs_decide_step_str(v->step);
+	}
+	json_object_set_new(j, "peer", json_string(peer));
+	json_object_set_new(j, "instance", json_integer(v->peer->source.instance));
+	json_object_set_new(j, "nextHop", vrs_json_addr(&info->next_hop));
+	json_object_set_new(
+		j, "asPath", json_string(vrs_aspath_str(path, "-", text, sizeof(text))));
+	json_object_set_new(j, "origin", json_string(origins[VRS_MIN(info->origin, 2)]));
+	json_object_set_new(j, "localPref", json_integer(info->local_pref));
+	json_object_set_new(
+		j, "med", info->flags & VRS_ATTRS_HAS_MED ? json_integer(info->med) : json_null());
+	json_object_set_new(j, "communities", communities(v->attrs, 8, 4));
+	json_object_set_new(j, "extCommunities", communities(v->attrs, 16, 8));
+	json_object_set_new(j, "largeCommunities", communities(v->attrs, 32, 12));
+	json_object_set_new(j, "state", json_string(state));
+	json_object_set_new(j, "reason", reason != NULL ? json_string(reason) : json_null());
+	return j;
+}
+
+static void io_route_show(void *arg)
+{
+	static struct vrs_path_view views[PATHS_MAX]; /* One I/O thread. */
+	struct route_show *q = arg;
+
+	if (atomic_load(&q->server->dead))
+		return;
+	q->n = vrs_table_paths(q->server->table, &q->prefix, views, PATHS_MAX);
+	for (size_t i = 0; i < VRS_MIN(q->n, (size_t)PATHS_MAX); i++)
+		json_array_append_new(q->paths, path_json(q->server, &views[i]));
+}
+
+void vrs_api_routes(struct vrs_request *r)
+{
+	const char *text = vrs_request_query(r, "prefix");
+	struct route_show q = {.server = vrs_request_server(r)};
+
+	if (q.server == NULL)
+		return;
+	if (text == NULL || vrs_prefix_parse(&q.prefix, text) != 0) {
+		vrs_request_error(r, MHD_HTTP_BAD_REQUEST, "BadRequest", "prefix",
+			"prefix= takes a prefix such as 192.0.2.0/24 without host bits");
+		return;
+	}
+	q.paths = json_array();
+	(void)vrs_engine_call_io(r->engine, io_route_show, &q);
+	if (q.n == 0) {
+		json_decref(q.paths);
+		vrs_request_error(r, MHD_HTTP_NOT_FOUND, "NotFound", "prefix",
+			"route server \"%s\" has no path for %s", r->path[0], text);
+		return;
+	}
+	vrs_request_json(
+		r, json_pack("{s:o,s:o}", "prefix", vrs_json_prefix(&q.prefix), "paths", q.paths));
+}
+
+/* --- Reset --- */
+
+struct reset {
+	struct vrs_server *server;
+	const char *name;
+	unsigned n;
+};
+
+static void io_reset(void *arg)
+{
+	struct reset *q = arg;
+
+	if (atomic_load(&q->server->dead))
+		return;
+	for (struct vrs_neighbor *n = q->server->neighbors; n != NULL; n = n->next) {
+		if (strcmp(n->name, q->name) != 0 || !n->enabled)
+			continue;
+		vrs_session_reset(n->session, "reset by operator");
+		q->n++;
+	}
+}
+
+void vrs_api_connection_reset(struct vrs_request *r)
+{
+	const struct vrs_cfg_route_server *rs;
+	const struct vrs_cfg_bgp_connection *c = connection_of(r, &rs);
+
+	if (c == NULL)
+		return;
+	struct reset q = {.server = vrs_request_server(r), .name = c->name};
+	(void)vrs_engine_call_io(r->engine, io_reset, &q);
+	vrs_request_json(r, json_pack("{s:i}", "sessionsReset", (int)q.n));
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+/*
+ * Status, route servers, peerings and metrics. Sessions are copied on the I/O thread into
+ * plain rows; JSON and text are made here.
+ */
+
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/api_internal.h"
+#include "engine/clock.h"
+
+/* --- Copies of sessions --- */
+
+struct session_row {
+	char name[128];
+	unsigned instance;
+	struct vrs_addr local, remote;
+	uint32_t asn;
+	enum vrs_session_state state;
+	uint64_t uptime_ms;
+	uint32_t received, usable, advertised;
+	bool parked;
+	struct vrs_session_error error;
+	struct vrs_session_stat stat;
+};
+
+struct session_copy {
+	struct vrs_server *server;
+	struct session_row *rows;
+	size_t n, cap;
+};
+
+static void io_copy(void *arg)
+{
+	struct session_copy *c = arg;
+
+	for (const struct vrs_neighbor *n = c->server->neighbors;
+		n != NULL && !atomic_load(&c->server->dead); n = n->next) {
+		if (c->n == c->cap) {
+			size_t cap = c->cap == 0 ? 16 : c->cap * 2;
+			struct session_row *rows = realloc(c->rows, cap * sizeof(*rows));
+
+			if (rows == NULL)
+				return;
+			c->rows = rows;
+			c->cap = cap;
+		}
+		struct session_row *row = &c->rows[c->n++];
+		const struct vrs_table_peer *peer =
+			n->slot >= 0 ? vrs_table_peer(c->server->table, (uint16_t)n->slot) : NULL;
+		memset(row, 0, sizeof(*row));
+		(void)snprintf(row->name, sizeof(row->name), "%s", n->name);
+		row->instance = n->instance;
+		row->local = n->local;
+		row->remote = n->remote;
+		row->asn = n->peer_asn;
+		row->state = vrs_session_state(n->session);
+		row->uptime_ms = vrs_session_uptime_ms(n->session);
+		row->received = peer != NULL ? peer->n_paths : 0;
+		row->usable = peer != NULL ? peer->n_usable : 0;
+		row->advertised = n->export != NULL ? atomic_load(&n->export->n_told) : 0;
+		row->parked = vrs_session_parked(n->session);
+		row->error = *vrs_session_last_error(n->session);
+		row->stat = *vrs_session_stat(n->session);
+	}
+}
+
+static json_t *error_json(const struct vrs_session_error *e)
+{
+	static const char *const directions[] = {"none", "sent", "received", "local"};
+
+	if (e->direction == VRS_SESSION_ERROR_NONE)
+		return json_null();
+	return json_pack("{s:i,s:i,s:s,s:s}", "code", e->code, "subcode", e->subcode, "text",
+		e->text, "direction", directions[e->direction]);
+}
+
+static json_t *session_json(const struct session_row *row)
+{
+	uint64_t rx = 0, tx = 0;
+
+	for (unsigned i = 0; i < VRS_BGP_N_TYPES; i++) {
+		rx += row->stat.rx[i];
+		tx += row->stat.tx[i];
+	}
+	return json_pack("{s:i,s:o,s:s,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:b}", "instance",
+		(int)row->instance, "localAddress", vrs_json_addr(&row->local), "state",
+		vrs_session_state_str(row->state), "uptimeSeconds",
+		(json_int_t)(row->uptime_ms / 1000), "prefixesReceived", (json_int_t)row->received,
+		"prefixesUsable", (json_int_t)row->usable, "prefixesAdvertised",
+		(json_int_t)row->advertised, "lastError", error_json(&row->error),
+		"messagesReceived", (json_int_t)rx, "messagesSent", (json_int_t)tx,
+		"treatAsWithdraw", (json_int_t)row->stat.treat_as_withdraw, "timesEstablished",
+		(json_int_t)row->stat.established, "parked", row->parked);
+}
+
+/* One object per bgpConnection; both its sessions inside. @param only  NULL = all. */
+static json_t *peerings_json(struct vrs_request *r, struct vrs_server *s,
+	const struct vrs_cfg_route_server *rs, const char *only)
+{
+	static const char *const kinds[] = {
+		"NetworkVirtualAppliance", "VpnGateway", "ExpressRouteGateway"};
+	struct session_copy copy = {.server = s};
+	json_t *list = json_array();
+
+	(void)vrs_engine_call_io(r->engine, io_copy, &copy);
+	for (size_t i = 0; i < rs->n_connections; i++) {
+		const struct vrs_cfg_bgp_connection *c = &rs->connections[i];
+		json_t *sessions = json_array();
+		uint32_t seen[2] = {0};
+		unsigned up = 0;
+
+		if (only != NULL && strcmp(only, c->name) != 0) {
+			json_decref(sessions);
+			continue;
+		}
+		for (size_t j = 0; j < copy.n; j++) {
+			if (strcmp(copy.rows[j].name, c->name) != 0)
+				continue;
+			json_array_append_new(sessions, session_json(&copy.rows[j]));
+			if (copy.rows[j].state == VRS_SESSION_ESTABLISHED)
+				seen[up++ & 1] = copy.rows[j].received;
+		}
+		/* Both instances are up and heard different numbers of prefixes. */
+		bool diverges = up == 2 && seen[0] != seen[1];
+		json_array_append_new(list,
+			json_pack("{s:s,s:o,s:I,s:s,s:b,s:o,s:b}", "name", c->name, "peerIp",
+				vrs_json_addr(&c->peer_ip), "peerAsn", (json_int_t)c->peer_asn,
+				"kind", kinds[c->kind], "enabled", c->enabled, "sessions", sessions,
+				"instancesDiverge", diverges));
+	}
+	free(copy.rows);
+	return list;
+}
+
+/* --- Route servers --- */
+
+static json_t *server_json(struct vrs_request *r, size_t i, bool whole)
+{
+	static const char *const preferences[] = {"ExpressRoute", "VpnGateway", "ASPath"};
+	const struct vrs_cfg_route_server *rs = &r->model->config->route_servers[i];
+	struct vrs_server *s = r->model->servers[i];
+	const struct vrs_table *t = s->table;
+	json_t *j = json_object();
+
+	json_object_set_new(j, "name", json_string(rs->name));
+	json_object_set_new(j, "virtualNetwork", json_string(rs->vnet));
+	json_object_set_new(j, "virtualRouterAsn", json_integer(rs->asn));
+	json_object_set_new(
+		j, "virtualRouterIps", vrs_json_addrs(rs->router_ips, rs->n_router_ips));
+	json_object_set_new(j, "allowBranchToBranchTraffic", json_boolean(rs->branch_to_branch));
+	json_object_set_new(j, "hubRoutingPreference", json_string(preferences[rs->preference]));
+	json_object_set_new(j, "prefixes", json_integer((json_int_t)atomic_load(&t->n_usable)));
+	json_object_set_new(j, "paths", json_integer((json_int_t)atomic_load(&t->n_paths)));
+	json_object_set_new(j, "generation", json_integer((json_int_t)atomic_load(&s->generation)));
+	if (whole) {
+		uint64_t changed = atomic_load(&s->rib->changed_ms), now = vrs_now_ms();
+
+		vrs_rcu_enter();
+		const struct vrs_version *v = vrs_snapshot_current(s->rib->snapshot);
+		json_object_set_new(j, "version", json_integer((json_int_t)v->number));
+		json_object_set_new(
+			j, "effectivePrefixes", json_integer((json_int_t)v->n_prefixes));
+		vrs_rcu_leave();
+		json_object_set_new(
+			j, "sequence", json_integer((json_int_t)vrs_delta_last(s->rib->log)));
+		json_object_set_new(j, "quietMilliseconds",
+			json_integer((json_int_t)(changed == 0 ? now - r->engine->started_ms
+							       : now - changed)));
+		json_object_set_new(j, "pendingExports",
+			json_integer((json_int_t)atomic_load(&s->rib->pending)));
+		json_object_set_new(j, "peerings", peerings_json(r, s, rs, NULL));
+	}
+	return j;
+}
+
+void vrs_api_route_servers(struct vrs_request *r)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < r->model->config->n_route_servers; i++)
+		json_array_append_new(list, server_json(r, i, false));
+	vrs_request_json(r, json_pack("{s:o}", "value", list));
+}
+
+void vrs_api_route_server(struct vrs_request *r)
+{
+	if (vrs_request_server(r) != NULL)
+		vrs_request_json(r,
+			server_json(r, (size_t)vrs_model_route_server(r->model, r->path[0]), true));
+}
+
+void vrs_api_connections(struct vrs_request *r)
+{
+	struct vrs_server *s = vrs_request_server(r);
+
+	if (s == NULL)
+		return;
+	int i = vrs_model_route_server(r->model, r->path[0]);
+	vrs_request_json(r,
+		json_pack("{s:o}", "value",
+			peerings_json(r, s, &r->model->config->route_servers[i], NULL)));
+}
+
+void vrs_api_connection(struct vrs_request *r)
+{
+	struct vrs_server *s = vrs_request_server(r);
+
+	if (s == NULL)
+		return;
+	int i = vrs_model_route_server(r->model, r->path[0]);
+	json_t *list = peerings_json(r, s, &r->model->config->route_servers[i], r->path[1]);
+	if (json_array_size(list) == 1)
+		vrs_request_json(r, json_incref(json_array_get(list, 0)));
+	else
+		vrs_request_error(r, MHD_HTTP_NOT_FOUND, "NotFound", "bgpConnections",
+			"route server \"%s\" has no bgpConnection \"%s\"", r->path[0], r->path[1]);
+	json_decref(list);
+}
+
+/* --- Figures: one row each; status and /metrics read the same --- */
+
+struct figures {
+	struct vrs_io_counters io;
+	struct vrs_transport_stat transport;
+	uint64_t limbo_objects, limbo_bytes;
+	uint64_t turns, versions;
+};
+
+#define IO(field)        offsetof(struct figures, io.field)
+#define TRANSPORT(field) offsetof(struct figures, transport.field)
+#define OTHER(field)     offsetof(struct figures, field)
+
+static const struct {
+	const char *name, *key, *type, *help;
+	size_t at;
+} rows[] = {
+	{"vrs_updates_total", "updates", "counter", "UPDATE messages taken in", IO(updates)},
+	{"vrs_prefixes_announced_total", "prefixesAnnounced", "counter",
+		"Prefixes announced by peers", IO(prefixes_announced)},
+	{"vrs_prefixes_withdrawn_total", "prefixesWithdrawn", "counter",
+		"Prefixes withdrawn by peers", IO(prefixes_withdrawn)},
+	{"vrs_treat_as_withdraw_total", "treatAsWithdraw", "counter",
+		"UPDATEs treated as withdraw (RFC 7606)", IO(treat_as_withdraw)},
+	{"vrs_attributes_discarded_total", "attributesDiscarded", "counter",
+		"Attributes discarded for an error (RFC 7606)", IO(attributes_discarded)},
+	{"vrs_out_of_memory_total", "outOfMemory", "counter",
+		"Routes or sessions lost for want of memory", IO(out_of_memory)},
+	{"vrs_sessions_established_total", "sessionsEstablished", "counter",
+		"Times a session came up", IO(sessions_established)},
+	{"vrs_sessions_lost_total", "sessionsLost", "counter", "Times a session went down",
+		IO(sessions_lost)},
+	{"vrs_max_prefix_total", "maxPrefixHits", "counter",
+		"Sessions closed for too many prefixes", IO(max_prefix_hits)},
+	{"vrs_io_turns_total", "ioTurns", "counter", "Turns of the I/O loop", IO(turns)},
+	{"vrs_connections_accepted_total", "connectionsAccepted", "counter",
+		"Connections accepted from configured peers", TRANSPORT(accepted)},
+	{"vrs_connections_refused_total", "connectionsRefused", "counter",
+		"Connections closed because the peer is not configured",
+		TRANSPORT(refused_unknown)},
+	{"vrs_connects_total", "connects", "counter", "Connections tried", TRANSPORT(connects)},
+	{"vrs_receive_bytes_total", "receiveBytes", "counter", "Bytes received",
+		TRANSPORT(rx_bytes)},
+	{"vrs_transmit_bytes_total", "transmitBytes", "counter", "Bytes sent", TRANSPORT(tx_bytes)},
+	{"vrs_propagation_turns_total", "propagationTurns", "counter", "Turns of propagation",
+		OTHER(turns)},
+	{"vrs_versions_total", "versions", "counter", "Versions published", OTHER(versions)},
+	{"vrs_limbo_objects", "limboObjects", "gauge", "Objects that wait for a grace period",
+		OTHER(limbo_objects)},
+	{"vrs_limbo_bytes", "limboBytes", "gauge", "Their bytes", OTHER(limbo_bytes)},
+};
+
+static void collect(struct vrs_engine *e, struct figures *f)
+{
+	const struct vrs_reclaim *reclaims[] = {e->io.reclaim, e->propagation.reclaim};
+	const uint64_t *from = (const uint64_t *)(const void *)&e->io.counters;
+	uint64_t *to = (uint64_t *)(void *)&f->io;
+
+	memset(f, 0, sizeof(*f));
+	for (size_t i = 0; i < sizeof(f->io) / sizeof(uint64_t); i++)
+		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+	e->io.transport->ops->stat(e->io.transport, &f->transport);
+	for (size_t i = 0; i < VRS_N_ELEMS(reclaims); i++) {
+		struct vrs_reclaim_stat stat;
+
+		vrs_reclaim_stat(reclaims[i], &stat);
+		f->limbo_objects += stat.limbo_objects;
+		f->limbo_bytes += stat.limbo_bytes;
+	}
+	f->turns = atomic_load(&e->propagation.turns);
+	f->versions = atomic_load(&e->propagation.versions);
+}
+
+static uint64_t figure(const struct figures *f, size_t at)
+{
+	uint64_t v;
+
+	memcpy(&v, (const char *)f + at, sizeof(v));
+	return v;
+}
+
+static uint64_t resident_bytes(void)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	unsigned long size = 0, resident = 0;
+
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%lu %lu", &size, &resident) != 2)
+		resident = 0;
+	(void)fclose(f);
+	return (uint64_t)resident * 4096;
+}
+
+/* --- Status and metrics --- */
+
+void vrs_api_status(struct vrs_request *r)
+{
+	json_t *servers = json_array(), *memory = json_object(), *counters = json_object();
+	struct figures f;
+
+	for (size_t i = 0; i < r->model->config->n_route_servers; i++)
+		json_array_append_new(servers, server_json(r, i, true));
+	for (unsigned t = 0; t < VRS_MEM_N_TAGS; t++)
+		json_object_set_new(memory, vrs_mem_tag_str(t), json_integer(vrs_mem_used(t)));
+	json_object_set_new(memory, "resident", json_integer((json_int_t)resident_bytes()));
+	collect(r->engine, &f);
+	for (size_t i = 0; i < VRS_N_ELEMS(rows); i++)
+		json_object_set_new(
+			counters, rows[i].key, json_integer((json_int_t)figure(&f, rows[i].at)));
+	vrs_request_json(r,
+		json_pack("{s:s,s:I,s:o,s:o,s:o,s:s}", "version", VRS_VERSION, "uptimeSeconds",
+			(json_int_t)((vrs_now_ms() - r->engine->started_ms) / 1000), "routeServers",
+			servers, "memory", memory, "counters", counters, "simd", vrs_radix_simd()));
+}
+
+/* A label value with quotes and backslashes escaped. */
+static const char *label(const char *s, char out[256])
+{
+	size_t n = 0;
+
+	for (; *s != '\0' && n < 252; s++) {
+		if (*s == '"' || *s == '\\')
+			out[n++] = '\\';
+		out[n++] = *s;
+	}
+	out[n] = '\0';
+	return out;
+}
+
+static void session_metrics(struct vrs_request *r, struct vrs_text *t)
+{
+	static const char *const help[] = {
+		"# HELP vrs_session_up 1 while the session is Established\n# TYPE vrs_session_up "
+		"gauge\n",
+		"# HELP vrs_session_prefixes_received Prefixes in Adj-RIB-In\n"
+		"# TYPE vrs_session_prefixes_received gauge\n",
+		"# HELP vrs_session_prefixes_advertised Prefixes in Adj-RIB-Out\n"
+		"# TYPE vrs_session_prefixes_advertised gauge\n",
+	};
+	static const char *const names[] = {"vrs_session_up", "vrs_session_prefixes_received",
+		"vrs_session_prefixes_advertised"};
+	char rs[256], peer[256];
+
+	for (unsigned k = 0; k < VRS_N_ELEMS(names); k++) {
+		vrs_text_printf(t, "%s", help[k]);
+		for (size_t i = 0; i < r->model->config->n_route_servers; i++) {
+			struct session_copy copy = {.server = r->model->servers[i]};
+
+			(void)vrs_engine_call_io(r->engine, io_copy, &copy);
+			for (size_t j = 0; j < copy.n; j++) {
+				const struct session_row *row = &copy.rows[j];
+				unsigned long v[] = {row->state == VRS_SESSION_ESTABLISHED,
+					row->received, row->advertised};
+
+				vrs_text_printf(t,
+					"%s{route_server=\"%s\",peering=\"%s\",instance=\"%u\"} "
+					"%lu\n",
+					names[k],
+					label(r->model->config->route_servers[i].name, rs),
+					label(row->name, peer), row->instance, v[k]);
+			}
+			free(copy.rows);
+		}
+	}
+}
+
+void vrs_api_metrics(struct vrs_request *r)
+{
+	struct vrs_text *t = &r->text;
+	struct figures f;
+	char name[256];
+
+	collect(r->engine, &f);
+	for (size_t i = 0; i < VRS_N_ELEMS(rows); i++)
+		vrs_text_printf(t, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", rows[i].name,
+			rows[i].help, rows[i].name, rows[i].type, rows[i].name,
+			(unsigned long long)figure(&f, rows[i].at));
+	vrs_text_printf(t,
+		"# HELP vrs_memory_bytes Bytes in use by purpose\n"
+		"# TYPE vrs_memory_bytes gauge\n");
+	for (unsigned i = 0; i < VRS_MEM_N_TAGS; i++)
+		vrs_text_printf(t, "vrs_memory_bytes{tag=\"%s\"} %lld\n", vrs_mem_tag_str(i),
+			(long long)vrs_mem_used(i));
+	vrs_text_printf(t,
+		"# HELP vrs_prefixes Prefixes with a usable best path\n"
+		"# TYPE vrs_prefixes gauge\n");
+	for (size_t i = 0; i < r->model->config->n_route_servers; i++)
+		vrs_text_printf(t, "vrs_prefixes{route_server=\"%s\"} %llu\n",
+			label(r->model->config->route_servers[i].name, name),
+			(unsigned long long)atomic_load(&r->model->servers[i]->table->n_usable));
+	session_metrics(r, t);
+	r->status = MHD_HTTP_OK;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+/*
+ * /v1/watch: deltas as they happen, one JSON object a line, from a cursor in the log. Who
+ * falls behind the log gets one "resync" line and goes on from there. A NIC's stream shows
+ * what changes for that NIC: what its overlay hides is left out.
+ */
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "engine/api_internal.h"
+#include "engine/effective.h"
+
+enum { STEP = 256 };
+
+struct watch {
+	struct vrs_stream stream; /* First. */
+	struct vrs_engine *engine;
+	struct vrs_server *server;
+	struct vrs_watcher watcher;
+	bool watching;
+	uint64_t cursor;
+	int nic; /* -1: the route server as a whole. */
+	char *name;
+};
+
+/* Whether a BGP route on p does not reach this NIC, as it is configured now. */
+static bool hidden(const struct watch *w, const struct vrs_prefix *p)
+{
+	if (w->nic < 0)
+		return false;
+	const struct vrs_model *m = w->stream.model;
+	const struct vrs_overlay *o = m->classes[m->nic_class[w->nic]].overlay;
+	return !vrs_overlay_bgp(o) || vrs_overlay_pin_of(o, p) != NULL ||
+		vrs_overlay_user_at(o, p) != NULL;
+}
+
+static json_t *delta_json(const struct watch *w, const struct vrs_delta *d)
+{
+	const struct vrs_group *g = d->new_group != VRS_GROUP_NONE
+		? vrs_group_find(&w->server->table->groups, d->new_group)
+		: NULL;
+	json_t *hops =
+		vrs_json_addrs(g != NULL ? g->next_hops : NULL, g != NULL ? vrs_group_size(g) : 0);
+
+	return json_pack("{s:I,s:I,s:s,s:s,s:o,s:o,s:s}", "sequence", (json_int_t)d->sequence,
+		"version", (json_int_t)d->version, w->nic >= 0 ? "nic" : "routeServer", w->name,
+		"op", d->new_group != VRS_GROUP_NONE ? "set" : "delete", "prefix",
+		vrs_json_prefix(&d->prefix), "nextHops", hops, "source", "VirtualNetworkGateway");
+}
+
+static int resync(struct watch *w, struct vrs_text *out)
+{
+	w->cursor = vrs_delta_last(w->server->rib->log);
+	vrs_rcu_enter();
+	uint64_t version = vrs_snapshot_current(w->server->rib->snapshot)->number;
+	vrs_rcu_leave();
+	vrs_stream_row(&w->stream, out,
+		json_pack("{s:I,s:I,s:s,s:s,s:s,s:n,s:[],s:s}", "sequence", (json_int_t)w->cursor,
+			"version", (json_int_t)version, w->nic >= 0 ? "nic" : "routeServer",
+			w->name, "op", "resync", "prefix", "nextHops", "source",
+			"VirtualNetworkGateway"));
+	return 1;
+}
+
+static int watch_fill(struct vrs_stream *s, struct vrs_text *out)
+{
+	struct watch *w = (struct watch *)s;
+	struct vrs_delta deltas[STEP];
+	uint64_t woken;
+
+	if (atomic_load(&w->server->dead))
+		return 0;
+	vrs_rcu_enter();
+	int n = vrs_delta_read(w->server->rib->log, &w->cursor, deltas, STEP);
+	for (int i = 0; i < n; i++)
+		if (!hidden(w, &deltas[i].prefix))
+			vrs_stream_row(s, out, delta_json(w, &deltas[i]));
+	vrs_rcu_leave();
+	if (n == -ESTALE)
+		return resync(w, out);
+	/* What was written goes out before the next wait. */
+	if (n > 0 || out->size > 0)
+		return 1;
+	if (!vrs_stream_wait(s, w->watcher.fd, 1000))
+		return 0;
+	(void)!read(w->watcher.fd, &woken, sizeof(woken));
+	return 1;
+}
+
+static void watch_fini(struct vrs_stream *s)
+{
+	struct watch *w = (struct watch *)s;
+
+	if (w->watching)
+		vrs_propagation_unwatch(&w->engine->propagation, &w->watcher);
+	if (w->watcher.fd >= 0)
+		close(w->watcher.fd);
+	free(w->name);
+}
+
+/* Which RIB, and for which NIC. -1: the error has been answered. */
+static int target_of(struct vrs_request *r, int *nic)
+{
+	const char *rs = vrs_request_query(r, "routeServer"), *name = vrs_request_query(r, "nic");
+
+	*nic = -1;
+	if (name != NULL) {
+		*nic = vrs_model_nic(r->model, name);
+		if (*nic < 0) {
+			vrs_request_error(r, MHD_HTTP_NOT_FOUND, "NotFound", "nic",
+				"there is no network interface \"%s\"", name);
+			return -1;
+		}
+		int i = r->model->classes[r->model->nic_class[*nic]].route_server;
+		if (i < 0)
+			vrs_request_error(r, MHD_HTTP_NOT_FOUND, "NotFound", "nic",
+				"no route server serves network interface \"%s\"", name);
+		return i;
+	}
+	if (rs == NULL && r->model->config->n_route_servers == 1)
+		return 0;
+	if (rs == NULL) {
+		vrs_request_error(r, MHD_HTTP_BAD_REQUEST, "BadRequest", "routeServer",
+			"name a network interface with nic= or a route server with routeServer=");
+		return -1;
+	}
+	int i = vrs_model_route_server(r->model, rs);
+	if (i < 0)
+		vrs_request_error(r, MHD_HTTP_NOT_FOUND, "NotFound", "routeServer",
+			"there is no route server \"%s\"", rs);
+	return i;
+}
+
+void vrs_api_watch(struct vrs_request *r)
+{
+	const char *since = vrs_request_query(r, "since");
+	int nic, i = target_of(r, &nic);
+
+	if (i < 0)
+		return;
+	struct watch *w = vrs_request_stream(r, sizeof(*w), watch_fill, watch_fini);
+	if (w == NULL)
+		return;
+	r->ndjson = w->stream.ndjson = true;
+	w->engine = r->engine;
+	w->server = r->model->servers[i];
+	w->nic = nic;
+	w->name = strdup(nic >= 0 ? r->model->config->nics[nic].name
+				  : r->model->config->route_servers[i].name);
+	w->cursor = since != NULL ? strtoull(since, NULL, 10) : vrs_delta_last(w->server->rib->log);
+	w->watcher.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	vrs_propagation_watch(&r->engine->propagation, &w->watcher);
+	w->watching = true;
+}

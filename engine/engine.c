@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+/*
+ * Applying a configuration, in an order in which every step stands on the one before:
+ *
+ *     io           what is no longer there, or changed its identity, closes its sessions
+ *     io           new route servers get their tables
+ *     propagation  new RIBs join, all learn their system prefixes, old RIBs leave
+ *     io           every server brings its sessions in line
+ *     control      the new model is published; when nobody holds the old one, old servers go
+ */
+
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/clock.h"
+
+enum { FLUSH_MS = 1000, OLD_MODEL_MS = 5000 };
+
+int vrs_engine_init(struct vrs_engine *e, struct vrs_transport *transport, bool threaded)
+{
+	enum vrs_reclaim_mode mode = threaded ? VRS_RECLAIM_WORKER : VRS_RECLAIM_CALLER;
+	int err;
+
+	memset(e, 0, sizeof(*e));
+	e->threaded = threaded;
+	e->started_ms = vrs_now_ms();
+	err = vrs_propagation_init(&e->propagation, mode, vrs_io_wake, &e->io);
+	if (err != 0) {
+		transport->ops->free(transport);
+		return err;
+	}
+	err = vrs_io_init(&e->io, transport, &e->propagation, mode, e->started_ms);
+	if (err != 0) {
+		vrs_propagation_fini(&e->propagation);
+		return err;
+	}
+	pthread_mutex_init(&e->apply_lock, NULL);
+	pthread_mutex_init(&e->model_lock, NULL);
+	return 0;
+}
+
+static void *io_main(void *arg)
+{
+	struct vrs_engine *e = arg;
+
+	pthread_setname_np(pthread_self(), "vrs-io");
+	vrs_thread_register_rcu();
+	vrs_io_run(&e->io);
+	vrs_thread_unregister_rcu();
+	return NULL;
+}
+
+static void *propagation_main(void *arg)
+{
+	struct vrs_engine *e = arg;
+
+	pthread_setname_np(pthread_self(), "vrs-propagate");
+	vrs_thread_register_rcu();
+	vrs_propagation_run(&e->propagation);
+	vrs_thread_unregister_rcu();
+	return NULL;
+}
+
+int vrs_engine_start(struct vrs_engine *e)
+{
+	int err;
+
+	if (!e->threaded)
+		return 0;
+	err = pthread_create(&e->propagation_thread, NULL, propagation_main, e);
+	if (err != 0)
+		return -err;
+	err = pthread_create(&e->io_thread, NULL, io_main, e);
+	if (err != 0) {
+		atomic_store(&e->propagation.stop, true);
+		vrs_waker_wake(&e->propagation.waker);
+		pthread_join(e->propagation_thread, NULL);
+		return -err;
+	}
+	e->running = true;
+	return 0;
+}
+
+static void wake_propagation(void *ctx)
+{
+	vrs_waker_wake(ctx);
+}
+
+int vrs_engine_call_io(struct vrs_engine *e, vrs_task_fn fn, void *arg)
+{
+	if (e->threaded && e->running)
+		return vrs_mailbox_call(&e->io.mailbox, fn, arg, vrs_io_wake, &e->io);
+	fn(arg);
+	return 0;
+}
+
+int vrs_engine_call_propagation(struct vrs_engine *e, vrs_task_fn fn, void *arg)
+{
+	if (e->threaded && e->running)
+		return vrs_mailbox_call(
+			&e->propagation.mailbox, fn, arg, wake_propagation, &e->propagation.waker);
+	fn(arg);
+	return 0;
+}
+
+void vrs_engine_turn(struct vrs_engine *e, int timeout_ms)
+{
+	vrs_io_turn(&e->io, timeout_ms);
+	while (vrs_propagation_turn(&e->propagation, vrs_now_ms()))
+		;
+	vrs_io_turn(&e->io, 0);
+}
+
+struct vrs_model *vrs_engine_model(struct vrs_engine *e)
+{
+	pthread_mutex_lock(&e->model_lock);
+	struct vrs_model *m = vrs_model_get(e->model);
+	pthread_mutex_unlock(&e->model_lock);
+	return m;
+}
+
+/* --- Applying --- */
+
+struct apply {
+	struct vrs_engine *e;
+	struct vrs_model *now, *old;
+	bool *keep; /* By index in old: the server goes on. */
+	int err;
+};
+
+/* Whether a server can go on as it is, with other peers perhaps. */
+static bool same_identity(const struct vrs_server *s, const struct vrs_model *old, size_t i,
+	const struct vrs_config *config, const struct vrs_cfg_route_server *rs)
+{
+	const struct vrs_cfg_route_server *was = &old->config->route_servers[i];
+
+	return strcmp(s->name, rs->name) == 0 && s->asn == rs->asn &&
+		strcmp(was->vnet, rs->vnet) == 0 && s->n_router_ips == rs->n_router_ips &&
+		memcmp(s->router_ips, rs->router_ips, sizeof(s->router_ips)) == 0;
+}
+
+static void match_servers(struct apply *a)
+{
+	const struct vrs_config *config = a->now->config;
+
+	for (size_t i = 0; a->old != NULL && i < a->old->config->n_route_servers; i++) {
+		for (size_t j = 0; j < config->n_route_servers; j++) {
+			if (!same_identity(a->old->servers[i], a->old, i, config,
+				    &config->route_servers[j]))
+				continue;
+			a->now->servers[j] = a->old->servers[i];
+			a->keep[i] = true;
+		}
+	}
+}
+
+static void io_close_and_make(void *arg)
+{
+	struct apply *a = arg;
+	const struct vrs_config *config = a->now->config;
+
+	for (size_t i = 0; a->old != NULL && i < a->old->config->n_route_servers; i++) {
+		if (a->keep[i])
+			continue;
+		atomic_store(&a->old->servers[i]->dead, true);
+		vrs_server_close(
+			a->old->servers[i], VRS_BGP_CEASE_DECONFIGURED, "route server removed");
+		vrs_server_drop_neighbors(a->old->servers[i]);
+	}
+	for (size_t j = 0; j < config->n_route_servers; j++) {
+		if (a->now->servers[j] != NULL)
+			continue;
+		a->now->servers[j] = vrs_server_new(&a->e->io, &config->route_servers[j]);
+		if (a->now->servers[j] == NULL)
+			a->err = -ENOMEM;
+	}
+}
+
+static bool in_propagation(const struct vrs_propagation *p, const struct vrs_rib *rib)
+{
+	for (const struct vrs_rib *r = p->ribs; r != NULL; r = r->next)
+		if (r == rib)
+			return true;
+	return false;
+}
+
+static void propagation_apply(void *arg)
+{
+	struct apply *a = arg;
+	struct vrs_propagation *p = &a->e->propagation;
+	const struct vrs_config *config = a->now->config;
+
+	for (size_t i = 0; a->old != NULL && i < a->old->config->n_route_servers; i++)
+		if (!a->keep[i])
+			vrs_propagation_remove(p, a->old->servers[i]->rib);
+	for (size_t j = 0; j < config->n_route_servers; j++) {
+		const struct vrs_cfg_route_server *rs = &config->route_servers[j];
+		struct vrs_rib *rib = a->now->servers[j]->rib;
+		struct vrs_prefix *prefixes =
+			calloc(vrs_model_n_prefixes(config, rs) + 1, sizeof(*prefixes));
+
+		if (prefixes == NULL) {
+			a->err = -ENOMEM;
+			return;
+		}
+		size_t n = vrs_model_system_prefixes(config, rs, prefixes);
+		if (!in_propagation(p, rib))
+			vrs_propagation_add(p, rib);
+		vrs_rib_set_branch_to_branch(rib, rs->branch_to_branch);
+		if (vrs_rib_set_system(rib, prefixes, n) != 0)
+			a->err = -ENOMEM;
+		free(prefixes);
+	}
+}
+
+static void io_apply(void *arg)
+{
+	struct apply *a = arg;
+	const struct vrs_config *config = a->now->config;
+
+	for (size_t j = 0; j < config->n_route_servers; j++) {
+		int err = vrs_server_apply(a->now->servers[j], config, &config->route_servers[j]);
+
+		if (err != 0)
+			a->err = err;
+	}
+}
+
+static void io_free_old(void *arg)
+{
+	struct apply *a = arg;
+
+	vrs_io_take_dead(&a->e->io);
+	for (size_t i = 0; i < a->old->config->n_route_servers; i++)
+		if (!a->keep[i])
+			vrs_server_free(a->old->servers[i]);
+}
+
+static void propagation_free_old(void *arg)
+{
+	struct apply *a = arg;
+
+	for (size_t i = 0; i < a->old->config->n_route_servers; i++)
+		if (!a->keep[i])
+			vrs_rib_free(a->old->servers[i]->rib);
+}
+
+/* Wait until ours is the last reference to the old model; listings end by themselves, and
+ * streams see that their server is dead. @return false: somebody still holds it. */
+static bool wait_alone(struct vrs_model *old)
+{
+	for (unsigned i = 0; i < OLD_MODEL_MS; i++) {
+		if (atomic_load(&old->refs) == 1)
+			return true;
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	return false;
+}
+
+static void drop_old(struct apply *a)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < a->old->config->n_route_servers; i++)
+		any |= !a->keep[i];
+	if (any) {
+		if (wait_alone(a->old)) {
+			vrs_rcu_wait();
+			(void)vrs_engine_call_propagation(a->e, propagation_free_old, a);
+			(void)vrs_engine_call_io(a->e, io_free_old, a);
+		} else {
+			vrs_log(VRS_LOG_ERROR, "a removed route server is still being read; kept");
+		}
+	}
+	vrs_model_put(a->old);
+}
+
+int vrs_engine_apply(struct vrs_engine *e, struct vrs_config *config)
+{
+	struct apply a = {.e = e, .now = vrs_model_new(config)};
+
+	if (a.now == NULL)
+		return -ENOMEM;
+	pthread_mutex_lock(&e->apply_lock);
+	a.old = e->model;
+	a.keep = calloc(a.old != NULL ? a.old->config->n_route_servers + 1 : 1, sizeof(*a.keep));
+	if (a.keep == NULL) {
+		a.err = -ENOMEM;
+		vrs_model_put(a.now);
+		goto out;
+	}
+	match_servers(&a);
+	(void)vrs_engine_call_io(e, io_close_and_make, &a);
+	if (a.err == 0) {
+		(void)vrs_engine_call_propagation(e, propagation_apply, &a);
+		(void)vrs_engine_call_io(e, io_apply, &a);
+	}
+	pthread_mutex_lock(&e->model_lock);
+	e->model = a.now;
+	pthread_mutex_unlock(&e->model_lock);
+	if (a.old != NULL)
+		drop_old(&a);
+	free(a.keep);
+out:
+	pthread_mutex_unlock(&e->apply_lock);
+	return a.err;
+}
+
+/* --- Stopping --- */
+
+struct stop {
+	struct vrs_engine *e;
+	const char *text;
+};
+
+static void io_close_all(void *arg)
+{
+	struct stop *s = arg;
+
+	for (struct vrs_server *server = s->e->io.servers; server != NULL; server = server->next)
+		vrs_server_close(server, VRS_BGP_CEASE_SHUTDOWN, s->text);
+}
+
+/* Whether a NOTIFICATION may still be on its way out. */
+static bool flushing(struct vrs_engine *e)
+{
+	struct vrs_transport_stat stat;
+
+	e->io.transport->ops->stat(e->io.transport, &stat);
+	return stat.open > 0;
+}
+
+void vrs_engine_stop(struct vrs_engine *e, const char *text)
+{
+	struct stop s = {e, text};
+
+	if (e->threaded && !e->running)
+		return;
+	(void)vrs_engine_call_io(e, io_close_all, &s);
+	/* Let the transport flush the NOTIFICATIONs; it gives up after a second by itself. */
+	uint64_t end = vrs_now_ms() + FLUSH_MS;
+	if (!e->threaded) {
+		while (vrs_now_ms() < end && flushing(e))
+			vrs_engine_turn(e, 10);
+		return;
+	}
+	while (vrs_now_ms() < end && flushing(e))
+		nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+	atomic_store(&e->io.stop, true);
+	vrs_io_wake(&e->io);
+	pthread_join(e->io_thread, NULL);
+	atomic_store(&e->propagation.stop, true);
+	vrs_waker_wake(&e->propagation.waker);
+	pthread_join(e->propagation_thread, NULL);
+	e->running = false;
+}
+
+void vrs_engine_fini(struct vrs_engine *e)
+{
+	while (e->io.servers != NULL) {
+		struct vrs_server *s = e->io.servers;
+		struct vrs_rib *rib = s->rib;
+
+		vrs_server_close(s, VRS_BGP_CEASE_SHUTDOWN, NULL);
+		vrs_server_drop_neighbors(s);
+		vrs_propagation_remove(&e->propagation, rib);
+		vrs_io_take_dead(&e->io);
+		vrs_rib_free(rib);
+		vrs_server_free(s);
+	}
+	vrs_io_fini(&e->io);
+	vrs_propagation_fini(&e->propagation);
+	vrs_model_put(e->model);
+	pthread_mutex_destroy(&e->apply_lock);
+	pthread_mutex_destroy(&e->model_lock);
+}

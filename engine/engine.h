@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#pragma once
+
+/**
+ * @file
+ * The engine: an I/O thread, a propagation thread, and the model they serve. Applies
+ * configurations and lets any thread ask.
+ *
+ * **Threads.** One control thread at a time calls init, apply, stop and fini (apply takes a
+ * lock). Any RCU-registered thread may use a model it got, and vrs_engine_call_*(). With
+ * `threaded` false no thread is started: the caller runs vrs_engine_turn(), and calls run at
+ * once.
+ */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/io.h"
+#include "engine/model.h"
+#include "engine/propagate.h"
+
+struct vrs_engine {
+	struct vrs_io io;
+	struct vrs_propagation propagation;
+	pthread_t io_thread, propagation_thread;
+	bool threaded, running;
+	pthread_mutex_t apply_lock;
+	pthread_mutex_t model_lock; /* Guards the pointer below for a moment. */
+	struct vrs_model *model;
+	uint64_t started_ms;
+};
+
+/** @param transport  Taken, also on failure. @return 0 or a negative errno. */
+VRS_NODISCARD int vrs_engine_init(
+	struct vrs_engine *e, struct vrs_transport *transport, bool threaded);
+
+/** Start the threads. @return 0 or a negative errno. */
+VRS_NODISCARD int vrs_engine_start(struct vrs_engine *e);
+
+/**
+ * Make @p config the truth. Sessions that need not change stay up.
+ *
+ * @param config  Taken, also on failure.
+ * @return        0; -ENOMEM (what could be applied is).
+ */
+VRS_NODISCARD int vrs_engine_apply(struct vrs_engine *e, struct vrs_config *config);
+
+/** Cease to all peers, wait for their connections to be flushed (1 s at most), end the threads. */
+void vrs_engine_stop(struct vrs_engine *e, const char *text);
+
+/** Stopped, and nobody holds a model. */
+void vrs_engine_fini(struct vrs_engine *e);
+
+/** One turn of everything, for hosts without threads. */
+void vrs_engine_turn(struct vrs_engine *e, int timeout_ms);
+
+/** The current model, counted: vrs_model_put() it. Any thread. */
+struct vrs_model *vrs_engine_model(struct vrs_engine *e);
+
+/** Run @p fn on the thread that owns sessions and RIBs, or on propagation's, and wait for it.
+ *  Keep it short. @return 0, or -ESHUTDOWN. */
+int vrs_engine_call_io(struct vrs_engine *e, vrs_task_fn fn, void *arg);
+int vrs_engine_call_propagation(struct vrs_engine *e, vrs_task_fn fn, void *arg);

@@ -1,0 +1,762 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#include "engine/io.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/clock.h"
+#include "engine/model.h"
+#include "rib/aspath.h"
+#include "rib/base/hash.h"
+
+enum {
+	MAX_PREFIX_RESTART_MS = 60000,
+	CODE_AS_PATH = 2,
+};
+
+static void count(_Atomic uint64_t *c, uint64_t n)
+{
+	/* One writer: a plain add that readers may see late. */
+	atomic_store_explicit(
+		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+/* --- Updates --- */
+
+/* The value of AS_PATH in canonical bytes; empty when there is none. */
+static struct vrs_span as_path(const uint8_t *canonical, size_t size)
+{
+	struct vrs_reader r = vrs_reader_init(canonical, size);
+
+	while (vrs_reader_left(&r) > 0) {
+		uint8_t flags = vrs_read_u8(&r), code = vrs_read_u8(&r);
+		struct vrs_span value =
+			vrs_read_span(&r, flags & 0x10 ? vrs_read_u16(&r) : vrs_read_u8(&r));
+
+		if (!vrs_reader_ok(&r))
+			break;
+		if (code == CODE_AS_PATH)
+			return value;
+	}
+	return (struct vrs_span){0};
+}
+
+static bool next_hop_valid(const struct vrs_server *s, const struct vrs_addr *hop)
+{
+	for (size_t i = 0; i < s->n_router_ips; i++)
+		if (vrs_addr_equal(&s->router_ips[i], hop))
+			return false;
+	for (size_t i = 0; i < s->n_hop_prefixes; i++)
+		if (vrs_prefix_covers_addr(&s->hop_prefixes[i], hop))
+			return true;
+	return false;
+}
+
+/* Why an attribute set may not be used, whatever the prefix. */
+static enum vrs_path_reason reason_of(const struct vrs_server *s, bool ebgp, uint32_t peer_asn,
+	const uint8_t *canonical, size_t size, const struct vrs_attrs_info *info)
+{
+	if (vrs_aspath_contains(as_path(canonical, size), s->asn))
+		return VRS_PATH_OWN_AS;
+	if (ebgp && info->first_as != peer_asn)
+		return VRS_PATH_FIRST_AS;
+	if (!next_hop_valid(s, &info->next_hop))
+		return VRS_PATH_NEXT_HOP;
+	return VRS_PATH_USABLE;
+}
+
+static void announce(struct vrs_neighbor *n, const struct vrs_bgp_update *u,
+	enum vrs_bgp_which which, const struct vrs_bgp_nlri *nlri)
+{
+	struct vrs_server *s = n->server;
+	struct vrs_io *io = s->io;
+	struct vrs_attrs_info info;
+	size_t size;
+	uint32_t id;
+
+	if (vrs_bgp_update_canonical(
+		    u, which, io->canonical, VRS_BGP_CANONICAL_MAX, &size, &info) != 0) {
+		/* Does not fit once AS numbers are four bytes wide: cannot be kept or sent on. */
+		vrs_table_withdraw(s->table, (uint16_t)n->slot, nlri->afi, nlri->span);
+		return;
+	}
+	enum vrs_path_reason reason =
+		reason_of(s, !n->ibgp, n->peer_asn, io->canonical, size, &info);
+	if (vrs_attrs_intern(s->table->attrs, io->canonical, size, &info, &id) != 0 ||
+		vrs_table_announce(s->table, (uint16_t)n->slot, nlri->afi, nlri->span, id, reason) <
+			0) {
+		count(&io->counters.out_of_memory, 1);
+		vrs_table_withdraw(s->table, (uint16_t)n->slot, nlri->afi, nlri->span);
+		vrs_log_limited(&io->log_limit, io->wheel.now_ms, VRS_LOG_ERROR,
+			"%s/%s: out of memory: routes dropped", s->name, n->name);
+		return;
+	}
+	count(&io->counters.prefixes_announced, nlri->n);
+}
+
+static void withdraw(struct vrs_neighbor *n, const struct vrs_bgp_nlri *nlri)
+{
+	if (nlri->n == 0)
+		return;
+	vrs_table_withdraw(n->server->table, (uint16_t)n->slot, nlri->afi, nlri->span);
+	count(&n->server->io->counters.prefixes_withdrawn, nlri->n);
+}
+
+/* More routes than the peer may send. Runs after an UPDATE was taken in whole. */
+static void check_max(struct vrs_neighbor *n)
+{
+	struct vrs_io *io = n->server->io;
+	uint32_t have = vrs_table_peer(n->server->table, (uint16_t)n->slot)->n_paths;
+
+	if (n->max_prefixes == 0 || have <= n->max_prefixes) {
+		n->max_warned = false;
+		return;
+	}
+	if (n->max_action != VRS_MAX_PREFIX_RESTART) {
+		if (!n->max_warned)
+			vrs_log(VRS_LOG_WARNING, "%s/%s: %u prefixes, limit %u", n->server->name,
+				n->name, have, n->max_prefixes);
+		n->max_warned = true;
+		return;
+	}
+	count(&io->counters.max_prefix_hits, 1);
+	vrs_log(VRS_LOG_WARNING, "%s/%s: %u prefixes, limit %u: session closed for 60 s",
+		n->server->name, n->name, have, n->max_prefixes);
+	vrs_session_restart(n->session, VRS_BGP_CEASE_MAX_PREFIXES, "maximum prefixes reached",
+		MAX_PREFIX_RESTART_MS);
+}
+
+/* With action discard the table keeps what is over the limit, unusable. */
+static uint32_t table_limit(const struct vrs_neighbor *n)
+{
+	return n->max_action == VRS_MAX_PREFIX_DISCARD ? n->max_prefixes : 0;
+}
+
+static bool on_update(void *user, struct vrs_session *session, const struct vrs_bgp_update *u)
+{
+	struct vrs_neighbor *n = user;
+	struct vrs_io_counters *c = &n->server->io->counters;
+
+	count(&c->updates, 1);
+	count(&c->attributes_discarded, u->n_discarded);
+	withdraw(n, &u->withdrawn);
+	withdraw(n, &u->mp_unreach);
+	if (u->announce_is_withdraw) {
+		count(&c->treat_as_withdraw, 1);
+		withdraw(n, &u->announced);
+		withdraw(n, &u->mp_reach);
+		return true;
+	}
+	if (u->announced.n > 0)
+		announce(n, u, VRS_BGP_CLASSIC, &u->announced);
+	if (u->mp_reach.n > 0)
+		announce(n, u, VRS_BGP_MP, &u->mp_reach);
+	check_max(n);
+	return true;
+}
+
+static void on_refresh(void *user, struct vrs_session *session, enum vrs_afi afi, unsigned subtype)
+{
+	struct vrs_neighbor *n = user;
+
+	switch (subtype) {
+	case VRS_BGP_REFRESH_REQUEST:
+		atomic_fetch_or(
+			&n->export->refresh, afi == VRS_AFI_IP6 ? VRS_BGP_IP6 : VRS_BGP_IP4);
+		vrs_waker_wake(&n->server->io->propagation->waker);
+		break;
+	case VRS_BGP_REFRESH_BORR:
+		vrs_table_mark_stale(n->server->table, (uint16_t)n->slot, afi);
+		break;
+	case VRS_BGP_REFRESH_EORR:
+		vrs_table_sweep_stale(n->server->table, (uint16_t)n->slot, afi);
+		break;
+	}
+}
+
+/* --- Sessions coming and going --- */
+
+static struct vrs_export_peer export_peer(
+	const struct vrs_neighbor *n, const struct vrs_session_negotiated *g)
+{
+	const struct vrs_server *s = n->server;
+	struct vrs_export_peer p = {
+		.connection = n->connection,
+		.instance = n->instance,
+		.class = n->class,
+		.ibgp = n->ibgp,
+		.as4 = g->as4,
+		.families = g->families,
+		.max_message = g->max_tx,
+		.own_as = s->asn,
+		.router_id = n->config.router_id,
+		.ext_next_hop = g->ext_next_hop,
+		.enhanced_refresh = g->enhanced_refresh,
+		.otc = n->config.role_rs,
+	};
+
+	/* Instance i has addresses i (IPv4) and i + 2 (IPv6), or only the family there is. */
+	for (size_t i = 0; i < s->n_router_ips; i++)
+		if (i % 2 == n->instance)
+			p.next_hops[s->router_ips[i].afi == VRS_AFI_IP6] = s->router_ips[i];
+	return p;
+}
+
+static void on_established(void *user, struct vrs_session *session)
+{
+	struct vrs_neighbor *n = user;
+	struct vrs_server *s = n->server;
+	const struct vrs_session_negotiated *g = vrs_session_negotiated(session);
+	struct vrs_path_source source = {
+		.addr = n->remote,
+		.router_id = g->theirs.id,
+		.connection = n->connection,
+		.instance = n->instance,
+		.class = n->class,
+		.ebgp = !n->ibgp,
+	};
+	struct vrs_export_peer peer = export_peer(n, g);
+
+	n->slot = vrs_table_peer_add(s->table, &source);
+	n->export = n->slot >= 0 ? vrs_export_new(s->rib, &peer) : NULL;
+	if (n->export == NULL) {
+		count(&s->io->counters.out_of_memory, 1);
+		vrs_log(VRS_LOG_ERROR, "%s/%s: out of memory: session closed", s->name, n->name);
+		vrs_session_restart(session, VRS_BGP_CEASE_RESOURCES, "out of memory", 10000);
+		return;
+	}
+	n->max_warned = false;
+	vrs_table_peer(s->table, (uint16_t)n->slot)->limit = table_limit(n);
+	count(&s->io->counters.sessions_established, 1);
+	vrs_log(VRS_LOG_INFO, "%s/%s instance %u: established with AS %u", s->name, n->name,
+		n->instance, n->peer_asn);
+	vrs_propagation_submit(s->io->propagation, n->export);
+}
+
+static void on_down(void *user, struct vrs_session *session, const struct vrs_session_error *e)
+{
+	struct vrs_neighbor *n = user;
+	struct vrs_server *s = n->server;
+
+	if (n->slot >= 0)
+		vrs_table_peer_down(s->table, (uint16_t)n->slot);
+	n->slot = -1;
+	if (n->export != NULL)
+		vrs_propagation_close(s->io->propagation, n->export);
+	n->export = NULL;
+	s->io->sweeping = true;
+	count(&s->io->counters.sessions_lost, 1);
+	vrs_log_limited(&s->io->log_limit, s->io->wheel.now_ms, VRS_LOG_WARNING,
+		"%s/%s instance %u: down: %s", s->name, n->name, n->instance,
+		e->text[0] != '\0' ? e->text : "connection lost");
+}
+
+/* --- Sending --- */
+
+/* Hand what was encoded to the transport while it has room. */
+static bool send_some(struct vrs_neighbor *n)
+{
+	struct vrs_export *x = n->export;
+	uint64_t sent = 0;
+
+	while (vrs_session_queued(n->session) < VRS_CONN_HIGH_WATER) {
+		struct vrs_chunk *c = x->sending;
+
+		if (c == NULL)
+			c = x->sending = vrs_export_take(x);
+		if (c == NULL)
+			break;
+		struct vrs_chunk *next = c->next;
+		if (vrs_session_send(n->session, c, 0, c->size, 1) != 0)
+			break; /* No memory: tried again in the next turn. */
+		x->sending = next;
+		sent += c->size;
+		vrs_chunk_put(c);
+	}
+	if (sent == 0)
+		return false;
+	/* Move `taken`, then look whether propagation waits: partner of vrs_export_ready(). */
+	atomic_fetch_add(&x->taken, sent);
+	if (atomic_load(&x->blocked))
+		vrs_waker_wake(&n->server->io->propagation->waker);
+	return true;
+}
+
+static void on_writable(void *user, struct vrs_session *session)
+{
+	struct vrs_neighbor *n = user;
+
+	if (n->export != NULL)
+		(void)send_some(n);
+}
+
+static const struct vrs_session_ops session_ops = {
+	.established = on_established,
+	.down = on_down,
+	.update = on_update,
+	.refresh = on_refresh,
+	.writable = on_writable,
+};
+
+/* --- Configuration --- */
+
+static uint8_t class_of(enum vrs_peer_kind kind)
+{
+	switch (kind) {
+	case VRS_PEER_VPN_GATEWAY:
+		return VRS_CLASS_VPN;
+	case VRS_PEER_EXPRESSROUTE_GATEWAY:
+		return VRS_CLASS_EXPRESSROUTE;
+	case VRS_PEER_NVA:
+		break;
+	}
+	return VRS_CLASS_NVA;
+}
+
+/* The BGP Identifier of an instance: its IPv4 address, or a hash of the IPv6 one. */
+static uint32_t router_id(const struct vrs_server *s, unsigned instance)
+{
+	const struct vrs_addr *ip6 = NULL;
+
+	for (size_t i = 0; i < s->n_router_ips; i++) {
+		if (i % 2 != instance)
+			continue;
+		if (s->router_ips[i].afi == VRS_AFI_IP4)
+			return vrs_addr_ip4_bits(&s->router_ips[i]);
+		ip6 = &s->router_ips[i];
+	}
+	/* Unseeded: the identifier stays the same from run to run. */
+	uint64_t h = 0;
+	for (unsigned i = 0; ip6 != NULL && i < 16; i++)
+		h = vrs_hash_u64(h ^ ip6->bytes[i]);
+	return (uint32_t)h | 1;
+}
+
+static struct vrs_session_config session_config(const struct vrs_server *s,
+	const struct vrs_config *config, const struct vrs_cfg_bgp_connection *c,
+	const struct vrs_addr *local, unsigned instance)
+{
+	struct vrs_session_config sc;
+
+	memset(&sc, 0, sizeof(sc)); /* Compared as bytes when a configuration is applied. */
+	sc.endpoint.local = *local;
+	sc.endpoint.remote = c->peer_ip;
+	sc.endpoint.local_port = config->process.bgp_port;
+	sc.endpoint.remote_port = c->peer_port;
+	sc.endpoint.ttl_security = c->ttl_security;
+	sc.endpoint.passive = c->passive;
+	memcpy(sc.endpoint.password, c->password, sizeof(sc.endpoint.password));
+	sc.local_as = s->asn;
+	sc.peer_as = c->peer_asn;
+	sc.router_id = router_id(s, instance);
+	sc.hold_s = c->hold_s;
+	sc.keepalive_s = c->keepalive_s;
+	sc.families = (c->ip4 ? VRS_BGP_IP4 : 0) | (c->ip6 ? VRS_BGP_IP6 : 0);
+	sc.role_rs = c->role_rs;
+	memcpy(sc.scrub, s->scrub, sizeof(sc.scrub));
+	return sc;
+}
+
+static struct vrs_neighbor *neighbor_find(
+	struct vrs_server *s, const char *name, const struct vrs_addr *local)
+{
+	for (struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next)
+		if (strcmp(n->name, name) == 0 && vrs_addr_equal(&n->local, local))
+			return n;
+	return NULL;
+}
+
+static void neighbor_free(struct vrs_neighbor *n)
+{
+	vrs_session_free(n->session);
+	free(n->name);
+	free(n);
+}
+
+/* Close and forget. */
+static void neighbor_remove(
+	struct vrs_server *s, struct vrs_neighbor *n, enum vrs_bgp_cease subcode, const char *text)
+{
+	struct vrs_neighbor **link = &s->neighbors;
+
+	vrs_session_stop(n->session, subcode, text);
+	while (*link != n)
+		link = &(*link)->next;
+	*link = n->next;
+	neighbor_free(n);
+}
+
+static struct vrs_neighbor *neighbor_add(struct vrs_server *s,
+	const struct vrs_cfg_bgp_connection *c, const struct vrs_session_config *sc,
+	unsigned instance, uint16_t connection)
+{
+	struct vrs_neighbor *n = calloc(1, sizeof(*n)), **link = &s->neighbors;
+	struct vrs_session_config named = *sc;
+
+	if (n == NULL)
+		return NULL;
+	n->server = s;
+	n->name = strdup(c->name);
+	n->local = sc->endpoint.local;
+	n->remote = sc->endpoint.remote;
+	n->peer_asn = c->peer_asn;
+	n->connection = connection;
+	n->instance = (uint8_t)instance;
+	n->class = class_of(c->kind);
+	n->ibgp = c->peer_asn == s->asn;
+	n->config = *sc;
+	n->slot = -1;
+	named.name = c->name;
+	named.seed = s->io->seed = vrs_hash_u64(s->io->seed + 1);
+	n->session = n->name == NULL
+		? NULL
+		: vrs_session_new(&named, s->io->transport, &s->io->wheel, &session_ops, n);
+	if (n->session == NULL) {
+		free(n->name);
+		free(n);
+		return NULL;
+	}
+	while (*link != NULL)
+		link = &(*link)->next;
+	*link = n;
+	return n;
+}
+
+static void neighbor_settings(struct vrs_neighbor *n, const struct vrs_cfg_route_server *rs,
+	const struct vrs_cfg_bgp_connection *c)
+{
+	uint32_t limit = rs->limit_routes_per_peer;
+
+	n->max_action = c->max_prefix_action;
+	n->max_prefixes = c->max_prefixes;
+	if (limit != 0 && (n->max_prefixes == 0 || limit < n->max_prefixes)) {
+		n->max_prefixes = limit;
+		n->max_action = VRS_MAX_PREFIX_RESTART;
+	}
+	if (n->slot >= 0)
+		vrs_table_peer(n->server->table, (uint16_t)n->slot)->limit = table_limit(n);
+	if (c->enabled == n->enabled)
+		return;
+	n->enabled = c->enabled;
+	if (!n->enabled) {
+		vrs_session_stop(n->session, VRS_BGP_CEASE_SHUTDOWN, "disabled by configuration");
+		return;
+	}
+	int err = vrs_session_start(n->session);
+	if (err != 0) {
+		char a[VRS_ADDR_STRLEN];
+
+		vrs_log(VRS_LOG_ERROR, "%s/%s: cannot listen on %s port %u: %s", n->server->name,
+			n->name, vrs_addr_str(&n->local, a), n->config.endpoint.local_port,
+			strerror(-err));
+	}
+}
+
+/* The number that the sessions of one bgpConnection share. */
+static uint16_t connection_number(struct vrs_server *s, const char *name)
+{
+	for (struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next)
+		if (strcmp(n->name, name) == 0)
+			return n->connection;
+	return s->next_connection++;
+}
+
+static int apply_connection(struct vrs_server *s, const struct vrs_config *config,
+	const struct vrs_cfg_route_server *rs, const struct vrs_cfg_bgp_connection *c)
+{
+	for (size_t i = 0; i < s->n_router_ips; i++) {
+		if (s->router_ips[i].afi != c->peer_ip.afi)
+			continue;
+		unsigned instance = i % 2;
+		struct vrs_session_config sc =
+			session_config(s, config, c, &s->router_ips[i], instance);
+		struct vrs_neighbor *n = neighbor_find(s, c->name, &s->router_ips[i]);
+
+		if (n != NULL &&
+			(memcmp(&n->config, &sc, sizeof(sc)) != 0 ||
+				n->class != class_of(c->kind))) {
+			neighbor_remove(s, n, VRS_BGP_CEASE_CONFIG_CHANGE, "configuration changed");
+			n = NULL;
+		}
+		if (n == NULL)
+			n = neighbor_add(s, c, &sc, instance, connection_number(s, c->name));
+		if (n == NULL)
+			return -ENOMEM;
+		neighbor_settings(n, rs, c);
+	}
+	return 0;
+}
+
+static bool configured(const struct vrs_cfg_route_server *rs, const char *name)
+{
+	for (size_t i = 0; i < rs->n_connections; i++)
+		if (strcmp(rs->connections[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static enum vrs_path_reason reason_again(void *ctx, const struct vrs_attrs *attrs,
+	const struct vrs_table_peer *peer, const struct vrs_prefix *p)
+{
+	const struct vrs_server *s = ctx;
+	uint32_t asn = 0;
+
+	for (const struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next)
+		if (n->slot == peer->slot)
+			asn = n->peer_asn;
+	/* A session that is gone: its paths are being swept, whatever they are. */
+	if (asn == 0)
+		return VRS_PATH_USABLE;
+	enum vrs_path_reason r =
+		reason_of(s, peer->source.ebgp, asn, attrs->bytes, attrs->head.size, &attrs->info);
+	return r == VRS_PATH_USABLE && vrs_prefix_martian(p) ? VRS_PATH_MARTIAN : r;
+}
+
+/* Learned next hops may lie elsewhere now. */
+static int apply_hop_prefixes(struct vrs_server *s, const struct vrs_prefix *prefixes, size_t n)
+{
+	if (n == s->n_hop_prefixes &&
+		(n == 0 || memcmp(prefixes, s->hop_prefixes, n * sizeof(*prefixes)) == 0))
+		return 0;
+	struct vrs_prefix *copy = calloc(n + 1, sizeof(*copy));
+	if (copy == NULL)
+		return -ENOMEM;
+	memcpy(copy, prefixes, n * sizeof(*copy));
+	free(s->hop_prefixes);
+	bool joined = s->hop_prefixes != NULL && n > s->n_hop_prefixes;
+	s->hop_prefixes = copy;
+	s->n_hop_prefixes = n;
+	vrs_table_revalidate(s->table, reason_again, s);
+	/* A network joined: peers that filtered by what they knew are asked again. */
+	for (struct vrs_neighbor *nb = s->neighbors; joined && nb != NULL; nb = nb->next)
+		for (unsigned afi = VRS_AFI_IP4; afi <= VRS_AFI_IP6; afi++)
+			(void)vrs_session_send_refresh(nb->session, afi, VRS_BGP_REFRESH_REQUEST);
+	return 0;
+}
+
+static struct vrs_table_config table_config(const struct vrs_cfg_route_server *rs)
+{
+	static const enum vrs_preference preference[] = {
+		[VRS_PREFER_EXPRESSROUTE] = VRS_PREFERENCE_EXPRESSROUTE,
+		[VRS_PREFER_VPN_GATEWAY] = VRS_PREFERENCE_VPN,
+		[VRS_PREFER_AS_PATH] = VRS_PREFERENCE_NONE,
+	};
+
+	return (struct vrs_table_config){preference[rs->preference], rs->branch_to_branch};
+}
+
+int vrs_server_apply(struct vrs_server *s, const struct vrs_config *config,
+	const struct vrs_cfg_route_server *rs)
+{
+	struct vrs_table_config tc = table_config(rs);
+	struct vrs_prefix *hops = calloc(vrs_model_n_prefixes(config, rs) + 1, sizeof(*hops));
+	int err;
+
+	if (hops == NULL)
+		return -ENOMEM;
+	memset(s->scrub, 0, sizeof(s->scrub));
+	for (size_t i = 0; i < rs->n_scrub; i++)
+		s->scrub[rs->scrub[i] / 8] |= (uint8_t)(1u << rs->scrub[i] % 8);
+	for (struct vrs_neighbor *n = s->neighbors, *next; n != NULL; n = next) {
+		next = n->next;
+		if (!configured(rs, n->name))
+			neighbor_remove(s, n, VRS_BGP_CEASE_DECONFIGURED, "peer removed");
+	}
+	err = apply_hop_prefixes(s, hops, vrs_model_next_hop_prefixes(config, rs, hops));
+	free(hops);
+	for (size_t i = 0; i < rs->n_connections && err == 0; i++)
+		err = apply_connection(s, config, rs, &rs->connections[i]);
+	vrs_table_configure(s->table, &tc);
+	s->io->sweeping = true;
+	atomic_fetch_add(&s->generation, 1);
+	return err;
+}
+
+struct vrs_server *vrs_server_new(struct vrs_io *io, const struct vrs_cfg_route_server *rs)
+{
+	struct vrs_server *s = calloc(1, sizeof(*s));
+	struct vrs_table_config tc = table_config(rs);
+
+	if (s == NULL)
+		return NULL;
+	s->io = io;
+	s->name = strdup(rs->name);
+	s->asn = rs->asn;
+	memcpy(s->router_ips, rs->router_ips, sizeof(s->router_ips));
+	s->n_router_ips = rs->n_router_ips;
+	s->table = vrs_table_new(io->reclaim, &tc);
+	s->rib = s->table != NULL ? vrs_rib_new(io->propagation, s->table) : NULL;
+	if (s->name == NULL || s->rib == NULL) {
+		vrs_table_free(s->table);
+		free(s->name);
+		free(s);
+		return NULL;
+	}
+	s->next = io->servers;
+	io->servers = s;
+	return s;
+}
+
+void vrs_server_close(struct vrs_server *s, enum vrs_bgp_cease subcode, const char *text)
+{
+	for (struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next) {
+		n->enabled = false;
+		vrs_session_stop(n->session, subcode, text);
+	}
+}
+
+void vrs_server_drop_neighbors(struct vrs_server *s)
+{
+	while (s->neighbors != NULL)
+		neighbor_remove(s, s->neighbors, VRS_BGP_CEASE_DECONFIGURED, NULL);
+}
+
+void vrs_server_free(struct vrs_server *s)
+{
+	struct vrs_server **link = &s->io->servers;
+
+	vrs_server_drop_neighbors(s);
+	while (*link != s)
+		link = &(*link)->next;
+	*link = s->next;
+	vrs_table_free(s->table);
+	free(s->hop_prefixes);
+	free(s->name);
+	free(s);
+}
+
+/* --- The thread --- */
+
+int vrs_io_init(struct vrs_io *io, struct vrs_transport *transport,
+	struct vrs_propagation *propagation, enum vrs_reclaim_mode mode, uint64_t now_ms)
+{
+	memset(io, 0, sizeof(*io));
+	io->transport = transport;
+	io->propagation = propagation;
+	transport->accept = vrs_session_accept;
+	vrs_wheel_init(&io->wheel, now_ms);
+	vrs_mailbox_init(&io->mailbox);
+	io->seed = now_ms;
+	io->canonical = malloc(VRS_BGP_CANONICAL_MAX);
+	io->reclaim = vrs_reclaim_new(mode);
+	if (io->canonical == NULL || io->reclaim == NULL) {
+		vrs_io_fini(io);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void vrs_io_fini(struct vrs_io *io)
+{
+	vrs_io_take_dead(io);
+	vrs_reclaim_free(io->reclaim);
+	io->transport->ops->free(io->transport);
+	vrs_mailbox_fini(&io->mailbox);
+	free(io->canonical);
+}
+
+void vrs_io_wake(void *ctx)
+{
+	struct vrs_io *io = ctx;
+
+	/* Partner of vrs_io_turn(), as in engine/mailbox.c. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&io->asleep, memory_order_relaxed) != 0 &&
+		atomic_exchange(&io->asleep, 0) != 0)
+		io->transport->ops->wake(io->transport);
+}
+
+void vrs_io_take_dead(struct vrs_io *io)
+{
+	struct vrs_export *x = vrs_propagation_take_dead(io->propagation);
+
+	while (x != NULL) {
+		struct vrs_export *next = x->next_dead;
+
+		vrs_export_free(x);
+		x = next;
+	}
+}
+
+static void send_all(struct vrs_io *io)
+{
+	for (struct vrs_server *s = io->servers; s != NULL; s = s->next)
+		for (struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next)
+			if (n->export != NULL)
+				(void)send_some(n);
+}
+
+static bool has_output(const struct vrs_io *io)
+{
+	for (const struct vrs_server *s = io->servers; s != NULL; s = s->next)
+		for (const struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next)
+			if (n->export != NULL && atomic_load(&n->export->outbox) != NULL &&
+				vrs_session_queued(n->session) < VRS_CONN_HIGH_WATER)
+				return true;
+	return false;
+}
+
+/* Milliseconds until something is due, at most `limit` (-1 = no limit). */
+static int sleep_ms(struct vrs_io *io, int limit)
+{
+	uint64_t next = vrs_wheel_next(&io->wheel), now = vrs_now_ms();
+	int ms;
+
+	if (next == VRS_WHEEL_NEVER)
+		return limit;
+	ms = next <= now ? 0 : (int)VRS_MIN(next - now, (uint64_t)60000);
+	return limit >= 0 && limit < ms ? limit : ms;
+}
+
+static void tables(struct vrs_io *io)
+{
+	bool marked = false;
+
+	io->sweeping = false;
+	for (struct vrs_server *s = io->servers; s != NULL; s = s->next) {
+		io->sweeping |= vrs_table_turn(s->table);
+		uint64_t n = atomic_load_explicit(&s->table->n_marked, memory_order_relaxed);
+		marked |= n != s->n_marked;
+		s->n_marked = n;
+	}
+	vrs_reclaim_turn(io->reclaim);
+	if (marked)
+		vrs_waker_wake(&io->propagation->waker);
+}
+
+void vrs_io_turn(struct vrs_io *io, int timeout_ms)
+{
+	struct vrs_reclaim_stat limbo;
+
+	vrs_reclaim_stat(io->reclaim, &limbo);
+	/* Something to sweep: do not wait. Something in limbo: come back soon to free it. */
+	if (io->sweeping)
+		timeout_ms = 0;
+	else if (limbo.limbo_objects > 0 && (timeout_ms < 0 || timeout_ms > 20))
+		timeout_ms = 20;
+	if (timeout_ms != 0) {
+		atomic_exchange(&io->asleep, 1);
+		if (atomic_load(&io->mailbox.n) > 0 || atomic_load(&io->stop) || has_output(io) ||
+			atomic_load(&io->propagation->dead) != NULL)
+			timeout_ms = 0;
+	}
+	(void)io->transport->ops->poll(io->transport, sleep_ms(io, timeout_ms));
+	atomic_store(&io->asleep, 0);
+	(void)vrs_wheel_advance(&io->wheel, vrs_now_ms());
+	(void)vrs_mailbox_run(&io->mailbox);
+	vrs_io_take_dead(io);
+	send_all(io);
+	tables(io);
+	count(&io->counters.turns, 1);
+}
+
+void vrs_io_run(struct vrs_io *io)
+{
+	while (!atomic_load(&io->stop))
+		vrs_io_turn(io, -1);
+	vrs_mailbox_close(&io->mailbox);
+}

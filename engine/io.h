@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#pragma once
+
+/**
+ * @file
+ * The I/O thread: sessions on a transport, writing into the RIBs it owns.
+ *
+ * It runs to completion: bytes in, messages parsed, paths decided and published, what
+ * propagation encoded sent on; then sweeps and reclaim, a bounded amount each turn.
+ *
+ * **Threads.** Everything here runs on the I/O thread (or before it starts and after it has
+ * ended) except where marked. **Ownership.** A vrs_io owns its transport, wheel, reclaimer
+ * and servers.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/config.h"
+#include "engine/mailbox.h"
+#include "engine/propagate.h"
+#include "io/session/session.h"
+#include "io/transport.h"
+#include "rib/base/log.h"
+
+struct vrs_io;
+struct vrs_server;
+
+/** One session of a bgpConnection: one of the route server's instances. */
+struct vrs_neighbor {
+	struct vrs_neighbor *next;
+	struct vrs_server *server;
+	char *name; /* Of the bgpConnection. */
+	struct vrs_addr local, remote;
+	uint32_t peer_asn;
+	uint16_t connection; /* Number of the bgpConnection; both sessions share it. */
+	uint8_t instance;
+	uint8_t class; /* enum vrs_peer_class */
+	bool ibgp;
+	struct vrs_session_config config; /* As the session was made with. */
+	bool enabled;
+	uint32_t max_prefixes; /* The lower of maxPrefixes and routesPerPeer; 0 = none. */
+	enum vrs_max_prefix_action max_action;
+	bool max_warned;
+	struct vrs_session *session;
+	struct vrs_export *export; /* While Established. */
+	int slot;                  /* In the table, while Established; -1 otherwise. */
+	uint64_t n_unusable_logged;
+};
+
+/** A route server, as its I/O thread knows it. */
+struct vrs_server {
+	struct vrs_server *next;
+	struct vrs_io *io;
+	char *name;
+	uint32_t asn;
+	struct vrs_addr router_ips[4];
+	size_t n_router_ips;
+	struct vrs_table *table;
+	struct vrs_rib *rib;
+	struct vrs_neighbor *neighbors;
+	struct vrs_prefix *hop_prefixes; /* Where learned next hops may lie. */
+	size_t n_hop_prefixes;
+	uint16_t next_connection;
+	uint64_t n_marked; /* Of the table, as of the last turn. */
+	uint8_t scrub[32];
+	_Atomic bool dead;           /* Being removed: whoever looks at it is to let go. */
+	_Atomic uint32_t users;      /* API requests that hold it. */
+	_Atomic uint64_t generation; /* Configurations applied. */
+};
+
+/** One row per counter: name, unit, help (engine/metrics.c). Written by the I/O thread. */
+struct vrs_io_counters {
+	_Atomic uint64_t turns;
+	_Atomic uint64_t updates;
+	_Atomic uint64_t prefixes_announced;
+	_Atomic uint64_t prefixes_withdrawn;
+	_Atomic uint64_t treat_as_withdraw;
+	_Atomic uint64_t attributes_discarded;
+	_Atomic uint64_t out_of_memory;
+	_Atomic uint64_t sessions_established;
+	_Atomic uint64_t sessions_lost;
+	_Atomic uint64_t max_prefix_hits;
+};
+
+struct vrs_io {
+	struct vrs_transport *transport;
+	struct vrs_wheel wheel;
+	struct vrs_reclaim *reclaim;
+	struct vrs_propagation *propagation;
+	struct vrs_mailbox mailbox;
+	struct vrs_server *servers;
+	_Atomic uint32_t asleep; /* Waits in the transport's poll. */
+	_Atomic bool stop;
+	bool sweeping; /* Tables have more to do. */
+	struct vrs_io_counters counters;
+	uint64_t seed;
+	struct vrs_log_limit log_limit;
+	uint8_t *canonical; /* Scratch for one attribute set. */
+};
+
+/** @param transport  Taken, also on failure. @return 0 or a negative errno. */
+VRS_NODISCARD int vrs_io_init(struct vrs_io *io, struct vrs_transport *transport,
+	struct vrs_propagation *propagation, enum vrs_reclaim_mode mode, uint64_t now_ms);
+
+/** Servers are gone. */
+void vrs_io_fini(struct vrs_io *io);
+
+/** Make it look at its mailbox and outboxes. Any thread; fits vrs_mailbox_call(). */
+void vrs_io_wake(void *io);
+
+/** One turn, waiting up to @p timeout_ms for something to do. */
+void vrs_io_turn(struct vrs_io *io, int timeout_ms);
+
+/** Run until io->stop. The thread is RCU-registered. */
+void vrs_io_run(struct vrs_io *io);
+
+/** A server with a table, in the I/O thread's list but without sessions. NULL: out of memory. */
+struct vrs_server *vrs_server_new(struct vrs_io *io, const struct vrs_cfg_route_server *rs)
+	VRS_NODISCARD;
+
+/**
+ * Bring a server in line with its configuration: sessions that did not change stay as they
+ * are, others are made, closed (Cease 3) or made anew (Cease 6). @return 0 or -ENOMEM.
+ */
+VRS_NODISCARD int vrs_server_apply(struct vrs_server *s, const struct vrs_config *config,
+	const struct vrs_cfg_route_server *rs);
+
+/** Close every session with a Cease @p subcode. */
+void vrs_server_close(struct vrs_server *s, enum vrs_bgp_cease subcode, const char *text);
+
+/** Free its closed sessions. */
+void vrs_server_drop_neighbors(struct vrs_server *s);
+
+/** Free it and its table; its RIB has left propagation and its exports have come back. */
+void vrs_server_free(struct vrs_server *s);
+
+/** Free exports that propagation has handed back. */
+void vrs_io_take_dead(struct vrs_io *io);

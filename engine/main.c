@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+/*
+ * vrsd: read the configuration, start the engine and the API, and wait for signals: SIGHUP
+ * reads the configuration again, SIGINT and SIGTERM end with a Cease to every peer.
+ */
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/api.h"
+#include "engine/engine.h"
+#include "io/kernel/kernel.h"
+
+enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+
+struct options {
+	const char *config, *state_dir, *control_socket;
+	int level;
+	bool check;
+};
+
+static void usage(FILE *to)
+{
+	fputs("Usage: vrsd --config FILE [OPTION]...\n"
+	      "The route server of virtual networks. Stays in the foreground.\n\n"
+	      "  --config FILE          configuration (YAML)\n"
+	      "  --check                check the configuration, print what is wrong, and exit 0 "
+	      "or 1\n"
+	      "  --state-dir DIR        instead of process.stateDir\n"
+	      "  --control-socket PATH  instead of process.controlSocket\n"
+	      "  --log-level LEVEL      error, warning, info (default) or debug\n"
+	      "  --schema               print the JSON Schema of the configuration and exit\n"
+	      "  --version              print the version and exit\n"
+	      "  --help                 print this and the keys of the configuration, and exit\n\n"
+	      "SIGHUP reads the configuration again; one with errors changes nothing.\n"
+	      "SIGINT and SIGTERM send a Cease to every peer and end.\n\n",
+		to);
+}
+
+static void print_log(void *ctx, enum vrs_log_level level, const char *line)
+{
+	static const char *const names[] = {"error", "warning", "info", "debug"};
+	struct timespec ts;
+	struct tm tm;
+	char when[32];
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
+	(void)fprintf(stderr, "%s.%03ldZ %s: %s\n", when, ts.tv_nsec / 1000000, names[level], line);
+}
+
+/* @return Whether to go on; else *code is the exit code. */
+static bool parse_options(int argc, char **argv, struct options *o, int *code)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"check", no_argument, NULL, 'k'},
+		{"state-dir", required_argument, NULL, 's'},
+		{"control-socket", required_argument, NULL, 'S'},
+		{"log-level", required_argument, NULL, 'l'},
+		{"schema", no_argument, NULL, 'j'},
+		{"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+
+	*code = EXIT_OK;
+	for (int c; (c = getopt_long(argc, argv, "c:", longs, NULL)) != -1;) {
+		switch (c) {
+		case 'c':
+			o->config = optarg;
+			break;
+		case 'k':
+			o->check = true;
+			break;
+		case 's':
+			o->state_dir = optarg;
+			break;
+		case 'S':
+			o->control_socket = optarg;
+			break;
+		case 'l':
+			o->level = vrs_log_level_parse(optarg);
+			break;
+		case 'j':
+			vrs_config_print_schema(stdout);
+			return false;
+		case 'v':
+			puts("vrsd " VRS_VERSION);
+			return false;
+		case 'h':
+			usage(stdout);
+			vrs_config_print_help(stdout);
+			return false;
+		default:
+			*code = EXIT_USAGE;
+			return false;
+		}
+	}
+	if (o->config != NULL && optind == argc && o->level >= 0)
+		return true;
+	if (o->level < 0)
+		fputs("vrsd: --log-level takes error, warning, info or debug\n", stderr);
+	else
+		usage(stderr);
+	*code = EXIT_USAGE;
+	return false;
+}
+
+/* Read the configuration and print what is wrong with it. NULL: it was refused. */
+static struct vrs_config *load(const char *path)
+{
+	struct vrs_cfg_report report = {0};
+	struct vrs_config *config = NULL;
+	int err = vrs_config_load(path, &report, &config);
+
+	vrs_cfg_report_print(&report, stderr);
+	vrs_cfg_report_fini(&report);
+	return err == 0 ? config : NULL;
+}
+
+/* What a running daemon cannot change. */
+static const char *needs_restart(const struct vrs_config *now, const struct vrs_config *next)
+{
+	if (strcmp(now->process.control_socket, next->process.control_socket) != 0)
+		return "process.controlSocket";
+	if (strcmp(now->process.state_dir, next->process.state_dir) != 0)
+		return "process.stateDir";
+	if ((now->process.http_listen == NULL) != (next->process.http_listen == NULL) ||
+		(now->process.http_listen != NULL &&
+			strcmp(now->process.http_listen, next->process.http_listen) != 0))
+		return "process.http.listen";
+	if (now->process.io_threads != next->process.io_threads)
+		return "process.ioThreads";
+	return NULL;
+}
+
+static void reload(struct vrs_engine *e, const char *path)
+{
+	struct vrs_config *next = load(path);
+
+	if (next == NULL) {
+		vrs_log(VRS_LOG_ERROR, "reload refused: the running configuration stays");
+		return;
+	}
+	struct vrs_model *m = vrs_engine_model(e);
+	const char *what = needs_restart(m->config, next);
+	vrs_model_put(m);
+	if (what != NULL) {
+		vrs_log(VRS_LOG_ERROR, "reload refused: %s cannot change while running", what);
+		vrs_config_free(next);
+		return;
+	}
+	int err = vrs_engine_apply(e, next);
+	if (err != 0)
+		vrs_log(VRS_LOG_ERROR, "reload: %s", strerror(-err));
+	else
+		vrs_log(VRS_LOG_INFO, "configuration read again");
+}
+
+/* mkdir -p of the directory that a file is to be in. */
+static void make_parent(const char *path)
+{
+	char dir[4096];
+
+	if (strlen(path) >= sizeof(dir))
+		return;
+	memcpy(dir, path, strlen(path) + 1);
+	for (char *p = dir + 1; (p = strchr(p, '/')) != NULL; p++) {
+		*p = '\0';
+		(void)mkdir(dir, 0755);
+		*p = '/';
+	}
+}
+
+/* Run until told to end. */
+static void serve(struct vrs_engine *e, const char *path, const sigset_t *signals)
+{
+	for (;;) {
+		int sig = sigwaitinfo(signals, NULL);
+
+		if (sig == SIGHUP)
+			reload(e, path);
+		else if (sig == SIGINT || sig == SIGTERM)
+			return;
+	}
+}
+
+static int run(const struct options *o, struct vrs_config *config)
+{
+	const char *socket_path =
+		o->control_socket != NULL ? o->control_socket : config->process.control_socket;
+	char *http =
+		config->process.http_listen != NULL ? strdup(config->process.http_listen) : NULL;
+	char *path = strdup(socket_path);
+	struct vrs_transport *transport = vrs_kernel_transport_new();
+	struct vrs_api *api = NULL;
+	struct vrs_engine e;
+	sigset_t signals;
+	int err;
+
+	/* Every thread inherits the mask; signals are taken by sigwaitinfo() here. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	vrs_thread_register_rcu();
+
+	err = transport == NULL || path == NULL ? -ENOMEM : vrs_engine_init(&e, transport, true);
+	if (err != 0) {
+		vrs_config_free(config);
+		goto out;
+	}
+	/* Validated whole; the first model is there before anything can ask for it. */
+	err = vrs_engine_start(&e);
+	if (err == 0)
+		err = vrs_engine_apply(&e, config);
+	else
+		vrs_config_free(config);
+	if (err == 0) {
+		make_parent(path);
+		err = vrs_api_start(&e, path, http, &api);
+		if (err != 0)
+			vrs_log(VRS_LOG_ERROR, "control API on %s: %s", path, strerror(-err));
+	}
+	if (err == 0) {
+		vrs_log(VRS_LOG_INFO, "vrsd %s serves %s", VRS_VERSION, path);
+		serve(&e, o->config, &signals);
+		vrs_log(VRS_LOG_INFO, "ending");
+	}
+	vrs_api_stop(api);
+	vrs_engine_stop(&e, "vrsd is ending");
+	vrs_engine_fini(&e);
+out:
+	vrs_thread_unregister_rcu();
+	free(path);
+	free(http);
+	if (err != 0)
+		vrs_log(VRS_LOG_ERROR, "%s", strerror(-err));
+	return err == 0 ? EXIT_OK : EXIT_REFUSED;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {.level = VRS_LOG_INFO};
+	int code;
+
+	if (!parse_options(argc, argv, &o, &code))
+		return code;
+	vrs_log_set(print_log, NULL, (enum vrs_log_level)o.level);
+	struct vrs_config *config = load(o.config);
+	if (config == NULL)
+		return EXIT_REFUSED;
+	if (o.check) {
+		vrs_config_free(config);
+		return EXIT_OK;
+	}
+	return run(&o, config);
+}

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#include "engine/propagate.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/clock.h"
+
+enum {
+	BATCH = 1024,        /* Changes of a version. */
+	LOG_BLOCKS = 64,     /* 65,536 deltas. */
+	MAX_PIN_MS = 120000, /* A listing that takes longer starts over. */
+	MAX_PIN_BYTES = 64 << 20,
+};
+
+/* A group that the RIB's writer no longer uses. */
+struct vrs_idle_group {
+	uint32_t id;
+	uint64_t version;  /* The first one that does not show it. */
+	uint64_t sequence; /* The last delta that may name it. */
+};
+
+int vrs_propagation_init(struct vrs_propagation *p, enum vrs_reclaim_mode mode,
+	void (*wake_io)(void *ctx), void *wake_io_ctx)
+{
+	memset(p, 0, sizeof(*p));
+	p->wake_io = wake_io;
+	p->wake_io_ctx = wake_io_ctx;
+	p->max_pin_ms = MAX_PIN_MS;
+	p->max_pin_bytes = MAX_PIN_BYTES;
+	int err = vrs_waker_init(&p->waker);
+	if (err != 0)
+		return err;
+	p->reclaim = vrs_reclaim_new(mode);
+	if (p->reclaim == NULL) {
+		vrs_waker_fini(&p->waker);
+		return -ENOMEM;
+	}
+	vrs_mailbox_init(&p->mailbox);
+	pthread_mutex_init(&p->watch_lock, NULL);
+	return 0;
+}
+
+void vrs_propagation_fini(struct vrs_propagation *p)
+{
+	vrs_reclaim_free(p->reclaim);
+	vrs_waker_fini(&p->waker);
+	vrs_mailbox_fini(&p->mailbox);
+	pthread_mutex_destroy(&p->watch_lock);
+}
+
+/* --- RIBs --- */
+
+struct vrs_rib *vrs_rib_new(struct vrs_propagation *p, struct vrs_table *table)
+{
+	struct vrs_rib *rib = calloc(1, sizeof(*rib));
+
+	if (rib == NULL)
+		return NULL;
+	rib->table = table;
+	rib->propagation = p;
+	vrs_bitset_init(&rib->retry, VRS_MEM_EXPORT);
+	rib->snapshot = vrs_snapshot_new(p->reclaim);
+	rib->log = vrs_delta_log_new(p->reclaim, LOG_BLOCKS);
+	if (rib->snapshot == NULL || rib->log == NULL) {
+		vrs_rib_free(rib);
+		return NULL;
+	}
+	return rib;
+}
+
+void vrs_rib_free(struct vrs_rib *rib)
+{
+	if (rib == NULL)
+		return;
+	vrs_snapshot_free(rib->snapshot);
+	vrs_reclaim_drain(rib->propagation->reclaim);
+	vrs_delta_log_free(rib->log);
+	vrs_bitset_fini(&rib->retry);
+	vrs_mem_free(VRS_MEM_GROUP, rib->group_refs, rib->cap_groups * sizeof(*rib->group_refs));
+	vrs_mem_free(VRS_MEM_EXPORT, rib->entry_refs, rib->cap_entries * sizeof(*rib->entry_refs));
+	free(rib->idle);
+	free(rib->system);
+	free(rib);
+}
+
+void vrs_propagation_add(struct vrs_propagation *p, struct vrs_rib *rib)
+{
+	rib->next = p->ribs;
+	p->ribs = rib;
+}
+
+int vrs_rib_set_system(struct vrs_rib *rib, const struct vrs_prefix *prefixes, size_t n)
+{
+	struct vrs_prefix *old = rib->system, *now = calloc(n + 1, sizeof(*now));
+	size_t n_old = rib->n_system;
+
+	if (now == NULL)
+		return -ENOMEM;
+	memcpy(now, prefixes, n * sizeof(*now));
+	rib->system = now;
+	rib->n_system = n;
+	vrs_export_system_changed(rib, old, n_old);
+	free(old);
+	return 0;
+}
+
+void vrs_rib_set_branch_to_branch(struct vrs_rib *rib, bool on)
+{
+	if (atomic_exchange(&rib->branch_to_branch, on) == on)
+		return;
+	vrs_rcu_enter();
+	for (struct vrs_export *x = rib->exports; x != NULL; x = x->next)
+		if (x->peer.class != VRS_CLASS_NVA)
+			vrs_export_mark_all(x);
+	vrs_rcu_leave();
+}
+
+bool vrs_rib_is_system(const struct vrs_rib *rib, const struct vrs_prefix *p)
+{
+	for (size_t i = 0; i < rib->n_system; i++)
+		if (rib->system[i].len == p->len && vrs_prefix_equal(&rib->system[i], p))
+			return true;
+	return false;
+}
+
+/* Make a side array of `size`-byte items long enough for `index`. */
+static void *side_array(
+	enum vrs_mem_tag tag, void *array, uint32_t *cap, uint32_t index, size_t size)
+{
+	if (index < *cap)
+		return array;
+	uint32_t n = VRS_MAX(index + 1, VRS_MAX(*cap * 2, 1024u));
+	char *a = vrs_mem_realloc(tag, array, *cap * size, n * size);
+	if (a == NULL)
+		return NULL;
+	memset(a + *cap * size, 0, (n - *cap) * size);
+	*cap = n;
+	return a;
+}
+
+int vrs_rib_entry_get(struct vrs_rib *rib, uint32_t index)
+{
+	uint16_t *a =
+		side_array(VRS_MEM_EXPORT, rib->entry_refs, &rib->cap_entries, index, sizeof(*a));
+
+	if (a == NULL)
+		return -ENOMEM;
+	rib->entry_refs = a;
+	a[index]++;
+	return 0;
+}
+
+/* An empty entry that no peer has to hear of any more goes back to its writer. */
+static void give_back(struct vrs_rib *rib, uint32_t index)
+{
+	const struct vrs_entry *e = vrs_table_entry(rib->table, index);
+
+	if (!(atomic_load(&e->export) & VRS_EXPORT_EMPTY))
+		return;
+	rib->gave_back = true;
+	if (!vrs_table_give_back(rib->table, index))
+		(void)!vrs_bitset_add(&rib->retry, index);
+}
+
+void vrs_rib_entry_put(struct vrs_rib *rib, uint32_t index)
+{
+	assert(index < rib->cap_entries && rib->entry_refs[index] > 0);
+	if (--rib->entry_refs[index] == 0)
+		give_back(rib, index);
+}
+
+/* --- Exports coming and going --- */
+
+static void stack_push(
+	struct vrs_export *_Atomic *stack, struct vrs_export *x, struct vrs_export **link)
+{
+	*link = atomic_load_explicit(stack, memory_order_relaxed);
+	/* Release: the taker sees what is behind x. */
+	while (!atomic_compare_exchange_weak_explicit(
+		stack, link, x, memory_order_release, memory_order_relaxed))
+		;
+}
+
+void vrs_propagation_submit(struct vrs_propagation *p, struct vrs_export *x)
+{
+	stack_push(&p->incoming, x, &x->next_incoming);
+	vrs_waker_wake(&p->waker);
+}
+
+void vrs_propagation_close(struct vrs_propagation *p, struct vrs_export *x)
+{
+	atomic_store(&x->closed, true);
+	stack_push(&p->closing, x, &x->next_closing);
+	vrs_waker_wake(&p->waker);
+}
+
+struct vrs_export *vrs_propagation_take_dead(struct vrs_propagation *p)
+{
+	if (atomic_load_explicit(&p->dead, memory_order_relaxed) == NULL)
+		return NULL;
+	return atomic_exchange_explicit(&p->dead, NULL, memory_order_acquire);
+}
+
+static bool take_exports(struct vrs_propagation *p)
+{
+	/* Closing first taken, incoming first run: one that is closing has been submitted, so it
+	 * is in the incoming stack taken after it, or has been started already. */
+	struct vrs_export *closing =
+		atomic_exchange_explicit(&p->closing, NULL, memory_order_acquire);
+	struct vrs_export *incoming =
+		atomic_exchange_explicit(&p->incoming, NULL, memory_order_acquire);
+	bool any = closing != NULL || incoming != NULL;
+
+	for (struct vrs_export *x = incoming; x != NULL; x = x->next_incoming)
+		vrs_export_start(x);
+	for (struct vrs_export *x = closing, *next; x != NULL; x = next) {
+		next = x->next_closing;
+		vrs_export_stop(x);
+		stack_push(&p->dead, x, &x->next_dead);
+	}
+	if (closing != NULL)
+		p->wake_io(p->wake_io_ctx);
+	return any;
+}
+
+void vrs_propagation_remove(struct vrs_propagation *p, struct vrs_rib *rib)
+{
+	struct vrs_rib **link = &p->ribs;
+
+	vrs_rcu_enter();
+	(void)take_exports(p);
+	vrs_rcu_leave();
+	while (*link != NULL && *link != rib)
+		link = &(*link)->next;
+	if (*link != NULL)
+		*link = rib->next;
+}
+
+/* --- Changes --- */
+
+static int group_ref(struct vrs_rib *rib, uint32_t id)
+{
+	uint32_t *a = side_array(VRS_MEM_GROUP, rib->group_refs, &rib->cap_groups, id, sizeof(*a));
+
+	if (a == NULL)
+		return -ENOMEM;
+	rib->group_refs = a;
+	a[id]++;
+	return 0;
+}
+
+/* Bring the snapshot in line with one entry. @return 0 or -ENOMEM: try again. */
+static int forward(struct vrs_rib *rib, const struct vrs_entry *e)
+{
+	uint32_t group = (uint32_t)atomic_load(&e->forward), old;
+	struct vrs_prefix p = vrs_entry_prefix(e);
+	int err;
+
+	if (group != VRS_GROUP_NONE) {
+		err = group_ref(rib, group);
+		if (err != 0)
+			return err;
+		err = vrs_snapshot_set(rib->snapshot, &p, group, &old);
+		if (err != 0 || old == group)
+			rib->group_refs[group]--;
+	} else {
+		err = vrs_snapshot_remove(rib->snapshot, &p, &old);
+	}
+	if (err != 0 || old == group)
+		return err;
+	if (old != VRS_GROUP_NONE)
+		rib->group_refs[old]--;
+	(void)vrs_delta_append(rib->log, &p, old, group, vrs_snapshot_open(rib->snapshot));
+	atomic_fetch_add_explicit(&rib->n_deltas, 1, memory_order_relaxed);
+	return 0;
+}
+
+static void change(struct vrs_rib *rib, uint32_t index, uint8_t what)
+{
+	struct vrs_entry *e = vrs_table_entry(rib->table, index);
+
+	if (what & VRS_DIRTY_FORWARD && forward(rib, e) != 0) {
+		(void)!vrs_bitset_add(&rib->retry, index);
+		return;
+	}
+	if (what & VRS_DIRTY_EXPORT) {
+		vrs_export_mark(rib, index);
+		if (index >= rib->cap_entries || rib->entry_refs[index] == 0)
+			give_back(rib, index);
+	}
+}
+
+static void take_retries(struct vrs_rib *rib)
+{
+	for (int64_t i = vrs_bitset_next(&rib->retry, 0); i >= 0;
+		i = vrs_bitset_next(&rib->retry, (uint32_t)i + 1)) {
+		vrs_bitset_remove(&rib->retry, (uint32_t)i);
+		change(rib, (uint32_t)i, VRS_DIRTY_FORWARD | VRS_DIRTY_EXPORT);
+	}
+}
+
+/* --- Groups that may be freed --- */
+
+static void idle_add(struct vrs_rib *rib, uint32_t id)
+{
+	if (rib->n_idle == rib->cap_idle) {
+		size_t cap = rib->cap_idle == 0 ? 64 : rib->cap_idle * 2;
+		struct vrs_idle_group *idle = realloc(rib->idle, cap * sizeof(*idle));
+
+		if (idle == NULL)
+			return; /* The group is never freed: a few bytes, in a process out of memory. */
+		rib->idle = idle;
+		rib->cap_idle = cap;
+	}
+	rib->idle[rib->n_idle++] = (struct vrs_idle_group){.id = id};
+}
+
+/* Nothing can hold it: not the open version, no version a reader may hold, no kept delta. */
+static bool group_free(struct vrs_rib *rib, struct vrs_idle_group *g)
+{
+	if (g->id < rib->cap_groups && rib->group_refs[g->id] > 0)
+		return false;
+	if (g->version == 0) {
+		g->version = vrs_snapshot_open(rib->snapshot);
+		g->sequence = vrs_delta_last(rib->log);
+	}
+	return vrs_snapshot_oldest(rib->snapshot) >= g->version &&
+		(g->sequence == 0 || vrs_delta_oldest(rib->log) > g->sequence);
+}
+
+static void groups(struct vrs_rib *rib)
+{
+	struct vrs_group_store *store = &rib->table->groups;
+	uint32_t ids[64], n;
+	size_t kept = 0;
+
+	while ((n = vrs_spsc_pop(&store->idle, ids, VRS_N_ELEMS(ids))) > 0)
+		for (uint32_t i = 0; i < n; i++)
+			idle_add(rib, ids[i]);
+	for (size_t i = 0; i < rib->n_idle; i++) {
+		if (group_free(rib, &rib->idle[i]) &&
+			vrs_spsc_push(&store->done, rib->idle[i].id)) {
+			rib->gave_back = true;
+			continue;
+		}
+		rib->idle[kept++] = rib->idle[i];
+	}
+	rib->n_idle = kept;
+}
+
+/* --- Turns --- */
+
+static bool rib_turn(struct vrs_propagation *p, struct vrs_rib *rib, uint64_t now_ms)
+{
+	uint32_t indices[BATCH];
+	uint8_t what[BATCH];
+	uint64_t deltas = atomic_load_explicit(&rib->n_deltas, memory_order_relaxed);
+
+	vrs_rcu_enter();
+	if (rib->retry.n > 0)
+		take_retries(rib);
+	uint32_t n = vrs_table_take_dirty(rib->table, indices, what, BATCH);
+	for (uint32_t i = 0; i < n; i++)
+		change(rib, indices[i], what[i]);
+	vrs_rcu_leave();
+
+	if (vrs_snapshot_commit(rib->snapshot) == 0) {
+		vrs_delta_publish(rib->log);
+		if (atomic_load_explicit(&rib->n_deltas, memory_order_relaxed) != deltas) {
+			atomic_store_explicit(&rib->changed_ms, now_ms, memory_order_relaxed);
+			atomic_fetch_add_explicit(&p->versions, 1, memory_order_relaxed);
+		}
+	}
+	vrs_snapshot_turn(rib->snapshot, now_ms);
+	(void)vrs_snapshot_revoke(rib->snapshot, now_ms, p->max_pin_ms, p->max_pin_bytes);
+	return n == BATCH;
+}
+
+static bool rib_export(struct vrs_rib *rib, bool *pushed)
+{
+	uint64_t pending = 0;
+	bool more = false;
+
+	for (struct vrs_export *x = rib->exports; x != NULL; x = x->next) {
+		if (vrs_export_ready(x)) {
+			vrs_rcu_enter();
+			*pushed |= vrs_export_run(x);
+			vrs_rcu_leave();
+			more |= vrs_export_ready(x);
+		}
+		pending += x->pending.n;
+	}
+	atomic_store_explicit(&rib->pending, pending, memory_order_relaxed);
+	return more;
+}
+
+static void tell_watchers(struct vrs_propagation *p)
+{
+	uint64_t one = 1;
+
+	if (atomic_load(&p->n_watchers) == 0)
+		return;
+	pthread_mutex_lock(&p->watch_lock);
+	for (struct vrs_watcher *w = p->watchers; w != NULL; w = w->next)
+		(void)!write(w->fd, &one, sizeof(one));
+	pthread_mutex_unlock(&p->watch_lock);
+}
+
+bool vrs_propagation_turn(struct vrs_propagation *p, uint64_t now_ms)
+{
+	uint64_t versions = atomic_load_explicit(&p->versions, memory_order_relaxed);
+	bool more = vrs_mailbox_run(&p->mailbox) > 0, pushed = false;
+
+	vrs_rcu_enter();
+	more |= take_exports(p);
+	vrs_rcu_leave();
+	for (struct vrs_rib *rib = p->ribs; rib != NULL; rib = rib->next) {
+		more |= rib_turn(p, rib, now_ms);
+		more |= rib_export(rib, &pushed);
+		groups(rib);
+		pushed |= rib->gave_back;
+		rib->gave_back = false;
+	}
+	if (pushed)
+		p->wake_io(p->wake_io_ctx);
+	if (atomic_load_explicit(&p->versions, memory_order_relaxed) != versions)
+		tell_watchers(p);
+	vrs_reclaim_turn(p->reclaim);
+	atomic_fetch_add_explicit(&p->turns, 1, memory_order_relaxed);
+	return more;
+}
+
+/* Whether anything came while we made up our mind to sleep. */
+static bool has_work(struct vrs_propagation *p)
+{
+	if (atomic_load(&p->stop) || atomic_load(&p->mailbox.n) > 0 ||
+		atomic_load(&p->incoming) != NULL || atomic_load(&p->closing) != NULL)
+		return true;
+	for (struct vrs_rib *rib = p->ribs; rib != NULL; rib = rib->next) {
+		if (!vrs_spsc_empty(&rib->table->dirty) || rib->retry.n > 0)
+			return true;
+		for (struct vrs_export *x = rib->exports; x != NULL; x = x->next)
+			if (vrs_export_ready(x))
+				return true;
+	}
+	return false;
+}
+
+void vrs_propagation_run(struct vrs_propagation *p)
+{
+	while (!atomic_load(&p->stop)) {
+		if (vrs_propagation_turn(p, vrs_now_ms()))
+			continue;
+		vrs_waker_arm(&p->waker);
+		if (!has_work(p)) {
+			struct pollfd pfd = {.fd = p->waker.fd, .events = POLLIN};
+
+			/* Pins, limbo and idle groups are looked at twice a second at least. */
+			(void)poll(&pfd, 1, 500);
+		}
+		vrs_waker_disarm(&p->waker);
+	}
+	vrs_mailbox_close(&p->mailbox);
+}
+
+/* --- Watchers --- */
+
+void vrs_propagation_watch(struct vrs_propagation *p, struct vrs_watcher *w)
+{
+	pthread_mutex_lock(&p->watch_lock);
+	w->next = p->watchers;
+	p->watchers = w;
+	atomic_fetch_add(&p->n_watchers, 1);
+	pthread_mutex_unlock(&p->watch_lock);
+}
+
+void vrs_propagation_unwatch(struct vrs_propagation *p, struct vrs_watcher *w)
+{
+	pthread_mutex_lock(&p->watch_lock);
+	struct vrs_watcher **link = &p->watchers;
+	while (*link != w)
+		link = &(*link)->next;
+	*link = w->next;
+	atomic_fetch_sub(&p->n_watchers, 1);
+	pthread_mutex_unlock(&p->watch_lock);
+}

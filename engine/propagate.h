@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#pragma once
+
+/**
+ * @file
+ * Propagation: the one thread that turns changes of RIBs into versions, deltas and UPDATEs.
+ *
+ * A turn takes up to 1024 dirty entries of each RIB, brings the snapshot in line with their
+ * forwarding words, commits one version, shows the deltas, marks what has to be exported, and
+ * encodes for every peer that has room. It never waits while there is work; with none it
+ * sleeps on its waker.
+ *
+ * **Threads.** vrs_propagation_turn() and everything marked "propagation" run on one thread.
+ * I/O threads submit and close exports. Any registered thread reads a RIB's snapshot, groups
+ * and delta log inside a read section.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/export.h"
+#include "engine/mailbox.h"
+#include "rib/base/bitset.h"
+#include "rib/delta.h"
+#include "rib/snapshot.h"
+#include "rib/table.h"
+
+struct vrs_propagation;
+
+/** One RIB as propagation sees it: the table's readers' side and everything derived from it. */
+struct vrs_rib {
+	struct vrs_table *table;
+	struct vrs_snapshot *snapshot;
+	struct vrs_delta_log *log;
+	struct vrs_propagation *propagation;
+	struct vrs_rib *next;
+
+	/* Propagation's. */
+	struct vrs_export *exports;
+	struct vrs_prefix *system; /* The network's prefixes, told to every peer. */
+	size_t n_system;
+	uint32_t *group_refs; /* By group: prefixes of the open version that have it. */
+	uint32_t cap_groups;
+	struct vrs_idle_group *idle; /* Groups the writer has let go of. */
+	size_t n_idle, cap_idle;
+	uint16_t *entry_refs; /* By entry: exports that have it told or pending. */
+	uint32_t cap_entries;
+	struct vrs_bitset retry; /* Entries that found no memory; looked at again. */
+	bool gave_back;          /* Something for the writer since the last turn. */
+	_Atomic bool branch_to_branch;
+	_Atomic uint64_t n_deltas;
+	_Atomic uint64_t changed_ms; /* When the last delta was made. */
+	_Atomic uint64_t pending;    /* Entries some peer has still to be told about. */
+};
+
+/** A class or class-less consumer that wants to know of new deltas. */
+struct vrs_watcher {
+	int fd; /**< eventfd; readable after deltas were published. */
+	struct vrs_watcher *next;
+};
+
+struct vrs_propagation {
+	struct vrs_waker waker;
+	struct vrs_mailbox mailbox;
+	struct vrs_reclaim *reclaim;
+	struct vrs_rib *ribs;
+	struct vrs_export *_Atomic incoming; /* Submitted by I/O threads. */
+	struct vrs_export *_Atomic closing;
+	struct vrs_export *_Atomic dead; /* Handed back to the I/O thread. */
+	void (*wake_io)(void *ctx);
+	void *wake_io_ctx;
+	pthread_mutex_t watch_lock;
+	struct vrs_watcher *watchers;
+	_Atomic uint32_t n_watchers;
+	_Atomic uint64_t turns, versions;
+	uint64_t max_pin_ms, max_pin_bytes;
+	_Atomic bool stop;
+};
+
+/** @return 0 or a negative errno. */
+VRS_NODISCARD int vrs_propagation_init(struct vrs_propagation *p, enum vrs_reclaim_mode mode,
+	void (*wake_io)(void *ctx), void *wake_io_ctx);
+
+/** No RIB is left, no thread runs it. */
+void vrs_propagation_fini(struct vrs_propagation *p);
+
+/** @return A RIB over @p table, not yet added; NULL if out of memory. */
+struct vrs_rib *vrs_rib_new(struct vrs_propagation *p, struct vrs_table *table) VRS_NODISCARD;
+
+/** Not in propagation any more, no reader is left. */
+void vrs_rib_free(struct vrs_rib *rib);
+
+/** Propagation (or before its thread starts). Removing takes what is closing along. */
+void vrs_propagation_add(struct vrs_propagation *p, struct vrs_rib *rib);
+void vrs_propagation_remove(struct vrs_propagation *p, struct vrs_rib *rib);
+
+/** Set the network's prefixes; peers get the difference. Propagation. @return 0 or -ENOMEM. */
+VRS_NODISCARD int vrs_rib_set_system(
+	struct vrs_rib *rib, const struct vrs_prefix *prefixes, size_t n);
+
+/** Whether gateways are told learned routes. Propagation. */
+void vrs_rib_set_branch_to_branch(struct vrs_rib *rib, bool on);
+
+/** Whether @p p is one of the network's own prefixes. Propagation. */
+bool vrs_rib_is_system(const struct vrs_rib *rib, const struct vrs_prefix *p);
+
+/** Count exports that know of an entry; at zero an empty entry goes back to its writer.
+ *  Propagation. @return 0 or -ENOMEM. */
+VRS_NODISCARD int vrs_rib_entry_get(struct vrs_rib *rib, uint32_t index);
+void vrs_rib_entry_put(struct vrs_rib *rib, uint32_t index);
+
+/** I/O thread. */
+void vrs_propagation_submit(struct vrs_propagation *p, struct vrs_export *x);
+void vrs_propagation_close(struct vrs_propagation *p, struct vrs_export *x);
+
+/** I/O thread: exports that propagation is done with, linked by next_dead. */
+struct vrs_export *vrs_propagation_take_dead(struct vrs_propagation *p);
+
+/** Work for a bounded while. @return Whether there is more to do at once. */
+bool vrs_propagation_turn(struct vrs_propagation *p, uint64_t now_ms);
+
+/** Run until p->stop, sleeping when there is nothing to do. The thread is RCU-registered. */
+void vrs_propagation_run(struct vrs_propagation *p);
+
+/** Any thread: be told of deltas. */
+void vrs_propagation_watch(struct vrs_propagation *p, struct vrs_watcher *w);
+void vrs_propagation_unwatch(struct vrs_propagation *p, struct vrs_watcher *w);
