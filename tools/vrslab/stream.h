@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#pragma once
+
+/**
+ * @file
+ * Encoded messages, ready to be sent: made once before connecting, shared by every session
+ * that sends the same, so that what limits a feed is its receiver.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rib/prefix.h"
+#include "tools/vrslab/routes.h"
+
+/** Whole BGP messages, one after the other. */
+struct vrs_stream {
+	uint8_t *bytes;
+	size_t size, cap;
+	size_t n_prefixes, n_messages;
+	size_t n_refused; /* Prefixes whose attributes fit no message. */
+};
+
+/** How routes leave us. */
+struct vrs_stream_policy {
+	uint32_t asn;             /**< Put in front of the AS path, unless ibgp. */
+	unsigned prepend;         /**< So many times more. */
+	bool as4;                 /**< The peer has 4-byte AS numbers. */
+	bool ibgp;                /**< LOCAL_PREF goes along, our AS does not. */
+	struct vrs_addr next_hop; /**< Ourselves. */
+};
+
+void vrs_stream_fini(struct vrs_stream *s);
+
+/** Append one message. @return 0 or -ENOMEM. */
+VRS_NODISCARD int vrs_stream_append(struct vrs_stream *s, const uint8_t *message, size_t size);
+
+/**
+ * Append announcements of every route of family @p afi, set by set in the order of the sets,
+ * then End-of-RIB. LOCAL_PREF (but for ibgp), ORIGINATOR_ID and CLUSTER_LIST stay here, MED
+ * goes along.
+ *
+ * @return 0, -ENOMEM, or -EINVAL when the policy's next hop cannot carry that family.
+ */
+VRS_NODISCARD int vrs_stream_announce(struct vrs_stream *s, const struct vrs_routes *routes,
+	enum vrs_afi afi, const struct vrs_stream_policy *policy);
+
+/** Append withdrawals of the same routes. @return 0 or -ENOMEM. */
+VRS_NODISCARD int vrs_stream_withdraw(
+	struct vrs_stream *s, const struct vrs_routes *routes, enum vrs_afi afi);
+
+/** @return Where a run of whole messages from @p at on ends, at most @p max bytes further but
+ *          at least one message; @p at itself at the end. */
+size_t vrs_stream_run(const struct vrs_stream *s, size_t at, size_t max);
