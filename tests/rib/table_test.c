@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#include "rib/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rib/base/thread.h"
+#include "tests/random.h"
+#include "tests/test.h"
+
+struct world {
+	struct vrs_reclaim *reclaim;
+	struct vrs_table *table;
+};
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	struct vrs_table_config config = {VRS_PREFERENCE_EXPRESSROUTE, false};
+
+	vrs_thread_register_rcu();
+	w->reclaim = vrs_reclaim_new(VRS_RECLAIM_CALLER);
+	w->table = vrs_table_new(w->reclaim, &config);
+	*state = w;
+	return w->table != NULL ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	vrs_table_free(w->table);
+	vrs_reclaim_free(w->reclaim);
+	free(w);
+	vrs_thread_unregister_rcu();
+	return 0;
+}
+
+static uint16_t peer(struct world *w, uint16_t connection, uint8_t instance, uint8_t class)
+{
+	struct vrs_path_source s = {
+		.addr = vrs_addr_ip4(0x0a000104u + connection),
+		.router_id = 100u + connection,
+		.connection = connection,
+		.instance = instance,
+		.class = class,
+		.ebgp = true,
+	};
+	int slot = vrs_table_peer_add(w->table, &s);
+
+	assert_true(slot >= 0);
+	return (uint16_t)slot;
+}
+
+/* Attributes told apart by a number; next hop 10.0.1.hop. */
+static uint32_t attrs(struct world *w, uint32_t number, unsigned hop, unsigned path_len)
+{
+	struct vrs_attrs_info info = {.next_hop = vrs_addr_ip4(0x0a000100u + hop),
+		.path_len = (uint16_t)path_len,
+		.local_pref = 100};
+	uint8_t bytes[8] = {(uint8_t)hop, (uint8_t)path_len};
+	uint32_t id;
+
+	memcpy(bytes + 4, &number, sizeof(number));
+	assert_int_equal(vrs_attrs_intern(w->table->attrs, bytes, sizeof(bytes), &info, &id), 0);
+	return id;
+}
+
+static struct vrs_span nlri(const char *text, uint8_t buf[17], struct vrs_prefix *p)
+{
+	struct vrs_writer wr = vrs_writer_init(buf, 17);
+
+	assert_int_equal(vrs_prefix_parse(p, text), 0);
+	vrs_prefix_write(&wr, p);
+	return (struct vrs_span){buf, vrs_writer_size(&wr)};
+}
+
+static void announce(struct world *w, uint16_t slot, const char *text, uint32_t id)
+{
+	struct vrs_prefix p;
+	uint8_t buf[17];
+	struct vrs_span s = nlri(text, buf, &p);
+
+	assert_int_equal(vrs_table_announce(w->table, slot, p.afi, s, id, VRS_PATH_USABLE), 1);
+}
+
+static void withdraw(struct world *w, uint16_t slot, const char *text)
+{
+	struct vrs_prefix p;
+	uint8_t buf[17];
+	struct vrs_span s = nlri(text, buf, &p);
+
+	vrs_table_withdraw(w->table, slot, p.afi, s);
+}
+
+static struct vrs_entry *entry(struct world *w, const char *text, uint32_t *index)
+{
+	struct vrs_prefix p;
+	uint8_t buf[17];
+
+	(void)nlri(text, buf, &p);
+	assert_true(vrs_radix_get(&w->table->radix[p.afi == VRS_AFI_IP6], &p, index));
+	return vrs_table_entry(w->table, *index);
+}
+
+static size_t hops(struct world *w, const char *text)
+{
+	uint32_t index, group = (uint32_t)atomic_load(&entry(w, text, &index)->forward);
+
+	if (group == VRS_GROUP_NONE)
+		return 0;
+	return vrs_group_size(vrs_group_find(&w->table->groups, group));
+}
+
+/* Take what is dirty; give empty entries back, as propagation would. */
+static unsigned drain(struct world *w)
+{
+	uint32_t ids[256], n;
+	uint8_t what[256];
+	unsigned total = 0;
+
+	while ((n = vrs_table_take_dirty(w->table, ids, what, 256)) > 0) {
+		for (uint32_t i = 0; i < n; i++)
+			if (atomic_load(&vrs_table_entry(w->table, ids[i])->export) &
+				VRS_EXPORT_EMPTY)
+				assert_true(vrs_table_give_back(w->table, ids[i]));
+		total += n;
+	}
+	while (vrs_spsc_pop(&w->table->groups.idle, ids, 256) > 0)
+		;
+	while (vrs_table_turn(w->table))
+		;
+	vrs_reclaim_turn(w->reclaim);
+	return total;
+}
+
+static void equal_paths_make_one_group_of_two_next_hops(void **state)
+{
+	struct world *w = *state;
+	uint16_t a = peer(w, 0, 0, VRS_CLASS_NVA), b = peer(w, 1, 0, VRS_CLASS_NVA);
+
+	announce(w, a, "192.0.2.0/24", attrs(w, 1, 4, 1));
+	announce(w, b, "192.0.2.0/24", attrs(w, 2, 5, 1));
+	assert_int_equal(hops(w, "192.0.2.0/24"), 2);
+	announce(w, b, "192.0.2.0/24", attrs(w, 3, 5, 2));
+	assert_int_equal(hops(w, "192.0.2.0/24"), 1);
+}
+
+static void two_instances_of_one_peer_count_once(void **state)
+{
+	struct world *w = *state;
+	uint16_t a = peer(w, 0, 0, VRS_CLASS_NVA), b = peer(w, 0, 1, VRS_CLASS_NVA);
+	uint32_t id = attrs(w, 1, 4, 1);
+
+	announce(w, a, "2001:db8::/32", id);
+	announce(w, b, "2001:db8::/32", id);
+	assert_int_equal(hops(w, "2001:db8::/32"), 1);
+}
+
+static void an_entry_is_in_the_dirty_ring_once(void **state)
+{
+	struct world *w = *state;
+	uint16_t a = peer(w, 0, 0, VRS_CLASS_NVA);
+
+	for (uint32_t i = 0; i < 10; i++)
+		announce(w, a, "192.0.2.0/24", attrs(w, i, i % 2 + 4, 1));
+	assert_int_equal(drain(w), 1);
+	announce(w, a, "192.0.2.0/24", attrs(w, 9, 5, 1)); /* As it is: nothing changed. */
+	assert_int_equal(drain(w), 0);
+}
+
+static void an_attribute_change_is_dirty_for_export_alone(void **state)
+{
+	struct world *w = *state;
+	uint16_t a = peer(w, 0, 0, VRS_CLASS_NVA);
+	uint32_t ids[4];
+	uint8_t what[4];
+
+	announce(w, a, "192.0.2.0/24", attrs(w, 1, 4, 1));
+	assert_int_equal(vrs_table_take_dirty(w->table, ids, what, 4), 1);
+	assert_int_equal(what[0], VRS_DIRTY_FORWARD | VRS_DIRTY_EXPORT);
+	announce(w, a, "192.0.2.0/24", attrs(w, 2, 4, 1));
+	assert_int_equal(vrs_table_take_dirty(w->table, ids, what, 4), 1);
+	assert_int_equal(what[0], VRS_DIRTY_EXPORT);
+}
+
+/* Three paths fit the entry; the fourth and the eleventh open a block. */
+static void any_number_of_paths_comes_and_goes(void **state)
+{
+	enum { N = 40 };
+	struct world *w = *state;
+	struct rng rng = {rng_seed("paths")};
+	uint16_t slots[N];
+	bool has[N] = {false};
+	uint32_t index;
+
+	for (unsigned i = 0; i < N; i++)
+		slots[i] = peer(w, (uint16_t)i, 0, VRS_CLASS_NVA);
+	announce(w, slots[0], "192.0.2.0/24", attrs(w, 0, 1, 1));
+	has[0] = true;
+	for (unsigned step = 0; step < 20000; step++) {
+		unsigned i = rng_below(&rng, N), n = 0;
+
+		if (i == 0)
+			continue;
+		if (has[i])
+			withdraw(w, slots[i], "192.0.2.0/24");
+		else
+			announce(w, slots[i], "192.0.2.0/24", attrs(w, i, i + 1, 1));
+		has[i] = !has[i];
+		for (unsigned j = 0; j < N; j++)
+			n += has[j];
+		assert_int_equal(entry(w, "192.0.2.0/24", &index)->n_paths, n);
+		assert_int_equal(hops(w, "192.0.2.0/24"), n);
+		assert_int_equal(vrs_table_path_of(w->table, index, slots[i]) != NULL, has[i]);
+	}
+}
+
+static void routes_of_a_new_session_survive_the_sweep_of_the_old(void **state)
+{
+	struct world *w = *state;
+	uint16_t old = peer(w, 0, 0, VRS_CLASS_NVA), now;
+
+	announce(w, old, "192.0.2.0/24", attrs(w, 1, 4, 1));
+	announce(w, old, "198.51.100.0/24", attrs(w, 1, 4, 1));
+	vrs_table_peer_down(w->table, old);
+	now = peer(w, 0, 0, VRS_CLASS_NVA);
+	assert_int_not_equal(now, old);
+	announce(w, now, "192.0.2.0/24", attrs(w, 2, 4, 1));
+	drain(w);
+	drain(w);
+	assert_int_equal(hops(w, "192.0.2.0/24"), 1);
+	assert_int_equal(atomic_load(&w->table->n_paths), 1);
+	assert_null(vrs_table_peer(w->table, old));
+	assert_int_equal(w->table->entries.n_live, 1);
+}
+
+static void a_gateways_path_is_used_but_not_told_without_branch_to_branch(void **state)
+{
+	struct world *w = *state;
+	uint16_t nva = peer(w, 0, 0, VRS_CLASS_NVA), vpn = peer(w, 1, 0, VRS_CLASS_VPN);
+	uint32_t index;
+
+	announce(w, vpn, "192.0.2.0/24", attrs(w, 1, 5, 1));
+	assert_int_equal(hops(w, "192.0.2.0/24"), 1);
+	assert_false(atomic_load(&entry(w, "192.0.2.0/24", &index)->export) & VRS_EXPORT_VALID);
+	/* A worse path of an NVA is what peers are told: filtered before the decision. */
+	announce(w, nva, "192.0.2.0/24", attrs(w, 2, 4, 3));
+	uint64_t word = atomic_load(&entry(w, "192.0.2.0/24", &index)->export);
+	assert_true(word & VRS_EXPORT_VALID);
+	assert_int_equal(VRS_EXPORT_PEER(word), nva);
+	struct vrs_table_config config = {VRS_PREFERENCE_EXPRESSROUTE, true};
+	vrs_table_configure(w->table, &config);
+	drain(w);
+	assert_int_equal(
+		VRS_EXPORT_PEER(atomic_load(&entry(w, "192.0.2.0/24", &index)->export)), vpn);
+}
+
+static void an_unusable_path_is_kept_with_its_reason(void **state)
+{
+	struct world *w = *state;
+	uint16_t a = peer(w, 0, 0, VRS_CLASS_NVA);
+	struct vrs_path_view views[2];
+	struct vrs_prefix p;
+	uint8_t buf[17];
+	struct vrs_span s = nlri("127.1.0.0/16", buf, &p);
+
+	assert_int_equal(
+		vrs_table_announce(w->table, a, p.afi, s, attrs(w, 1, 4, 1), VRS_PATH_USABLE), 1);
+	assert_int_equal(vrs_table_paths(w->table, &p, views, 2), 1);
+	assert_int_equal(views[0].path->reason, VRS_PATH_MARTIAN);
+	assert_false(views[0].best);
+	assert_int_equal(hops(w, "127.1.0.0/16"), 0);
+}
+
+static void paths_are_shown_with_the_step_that_beat_them(void **state)
+{
+	struct world *w = *state;
+	uint16_t a = peer(w, 0, 0, VRS_CLASS_NVA), b = peer(w, 1, 0, VRS_CLASS_NVA),
+		 c = peer(w, 2, 0, VRS_CLASS_NVA);
+	struct vrs_path_view v[3];
+	struct vrs_prefix p;
+	uint8_t buf[17];
+
+	(void)nlri("192.0.2.0/24", buf, &p);
+	announce(w, a, "192.0.2.0/24", attrs(w, 1, 4, 1));
+	announce(w, b, "192.0.2.0/24", attrs(w, 2, 5, 1));
+	announce(w, c, "192.0.2.0/24", attrs(w, 3, 6, 2));
+	assert_int_equal(vrs_table_paths(w->table, &p, v, 3), 3);
+	assert_true(v[0].best && v[0].peer->slot == a);
+	assert_true(v[1].multipath && v[1].step == VRS_STEP_ROUTER_ID);
+	assert_false(v[2].multipath);
+	assert_int_equal(v[2].step, VRS_STEP_PATH_LEN);
+	assert_string_equal(vrs_decide_step_str(v[2].step), "as-path-length");
+}
+
+static size_t resident(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long size = 0, pages = 0;
+
+	assert_int_equal(fscanf(f, "%lu %lu", &size, &pages), 2);
+	fclose(f);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Two million attribute sets, each used once: what is taken is really given back. */
+static void unique_attribute_churn_ends_where_it_began(void **state)
+{
+	struct world *w = *state;
+	uint16_t a = peer(w, 0, 0, VRS_CLASS_NVA);
+	uint64_t n = env_number("VRS_CHURN_OPS", 2000000);
+	int64_t attr_bytes = 0, group_bytes = 0;
+	size_t rss = 0;
+	char text[32];
+
+	for (uint64_t i = 0; i < n; i++) {
+		(void)snprintf(text, sizeof(text), "198.%u.%u.0/24", 18 + (unsigned)(i % 2),
+			(unsigned)(i / 2 % 256));
+		announce(w, a, text, attrs(w, (uint32_t)i, (unsigned)(i % 7), (unsigned)(i % 5)));
+		if (i % 64 == 0)
+			drain(w);
+		if (i == n / 4) {
+			drain(w);
+			attr_bytes = vrs_mem_used(VRS_MEM_ATTRS);
+			group_bytes = vrs_mem_used(VRS_MEM_GROUP);
+			rss = resident();
+		}
+	}
+	drain(w);
+	assert_true(vrs_attrs_count(w->table->attrs) <= 512);
+	assert_true(vrs_mem_used(VRS_MEM_ATTRS) <= attr_bytes + 65536);
+	assert_true(vrs_mem_used(VRS_MEM_GROUP) <= group_bytes + 65536);
+	print_message("resident %zu kB after a quarter, %zu kB at the end\n", rss / 1024,
+		resident() / 1024);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	assert_true(resident() <= rss + (2u << 20));
+#endif
+	/* And the table gives its memory back when it empties. */
+	int64_t entries = vrs_mem_used(VRS_MEM_ENTRY);
+	for (unsigned i = 0; i < 512; i++) {
+		(void)snprintf(text, sizeof(text), "198.%u.%u.0/24", 18 + i % 2, i / 2);
+		withdraw(w, a, text);
+	}
+	drain(w);
+	drain(w);
+	drain(w);
+	assert_int_equal(w->table->entries.n_live, 0);
+	assert_int_equal(vrs_attrs_count(w->table->attrs), 0);
+	assert_true(vrs_mem_used(VRS_MEM_ENTRY) <= entries);
+}
+
+int main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(equal_paths_make_one_group_of_two_next_hops),
+		CASE(two_instances_of_one_peer_count_once),
+		CASE(an_entry_is_in_the_dirty_ring_once),
+		CASE(an_attribute_change_is_dirty_for_export_alone),
+		CASE(any_number_of_paths_comes_and_goes),
+		CASE(routes_of_a_new_session_survive_the_sweep_of_the_old),
+		CASE(a_gateways_path_is_used_but_not_told_without_branch_to_branch),
+		CASE(an_unusable_path_is_kept_with_its_reason),
+		CASE(paths_are_shown_with_the_step_that_beat_them),
+		CASE(unique_attribute_churn_ends_where_it_began),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
