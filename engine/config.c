@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -294,7 +293,7 @@ static void report_unreadable(struct vrs_cfg_report *report, int err)
 {
 	struct vrs_config_load load = {.report = report};
 
-	vrs_config_error(&load, (struct vrs_mark){1, 1}, "file", NULL, "%s", strerror(-err));
+	vrs_config_error(&load, (struct vrs_mark){1, 1}, "file", NULL, "%s", strerrordesc_np(-err));
 }
 
 int vrs_config_load(const char *path, struct vrs_cfg_report *report, struct vrs_config **out)
@@ -312,10 +311,11 @@ int vrs_config_load(const char *path, struct vrs_cfg_report *report, struct vrs_
 		return rc;
 	}
 
-	char *copy = strdup(path);
-	rc = copy != NULL ? vrs_config_parse(path, dirname(copy), text, size, report, out)
-			  : -ENOMEM;
-	free(copy);
+	/* Relative files of the configuration start from its own directory. */
+	const char *slash = strrchr(path, '/');
+	char *dir = slash != NULL ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	rc = dir != NULL ? vrs_config_parse(path, dir, text, size, report, out) : -ENOMEM;
+	free(dir);
 	free(text);
 	return rc;
 }

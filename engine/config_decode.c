@@ -307,13 +307,14 @@ static void take_listen(struct vrs_config_load *load, const struct value *v, voi
 	}
 	if (v->kind == SCALAR_STRING && size < sizeof(host))
 		memcpy(host, start, size);
+	const char *digits = colon != NULL ? colon + 1 : "";
+	size_t n = n_digits(digits);
 	if (vrs_addr_parse(&addr, host) != 0 || (addr.afi == VRS_AFI_IP6) != (v->text[0] == '[') ||
-		n_digits(colon + 1) == 0 || n_digits(colon + 1) > 5 ||
-		colon[1 + n_digits(colon + 1)] != '\0') {
+		n == 0 || n > 5 || digits[n] != '\0') {
 		wrong_type(load, v, NULL);
 		return;
 	}
-	unsigned long port = strtoul(colon + 1, NULL, 10);
+	unsigned long port = strtoul(digits, NULL, 10);
 	if (port < 1 || port > 65535)
 		vrs_config_error(load, v->mark, "out-of-range", NULL,
 			"%s has port %lu; 1 to 65535 are allowed", v->row->key, port);

@@ -305,19 +305,18 @@ static void settle_timers(struct vrs_config_load *load, struct vrs_cfg_bgp_conne
 static ssize_t read_password(
 	const struct vrs_config_load *load, const char *file, char *buf, size_t size)
 {
-	int dir = AT_FDCWD, err = 0;
+	int dir = AT_FDCWD;
 	struct stat st;
 	ssize_t n = -1;
 
 	if (load->base_dir != NULL)
 		dir = open(load->base_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) != 0)
-		err = errno;
-	else if (!S_ISREG(st.st_mode))
-		err = EINVAL;
-	else if ((n = read(fd, buf, size)) < 0)
-		err = errno;
+	if (fd >= 0 && fstat(fd, &st) == 0) {
+		errno = EINVAL; /* A FIFO or device could block us. */
+		n = S_ISREG(st.st_mode) ? read(fd, buf, size) : -1;
+	}
+	int err = n < 0 ? errno : 0;
 	if (fd >= 0)
 		(void)close(fd);
 	if (dir >= 0)
@@ -341,7 +340,7 @@ static void load_password(struct vrs_config_load *load, struct vrs_cfg_bgp_conne
 	ssize_t n = read_password(load, c->password_file, buf, sizeof(buf));
 	if (n < 0)
 		vrs_config_error(load, mark, "password-file", NULL, "cannot read %.120s: %s",
-			c->password_file, strerror((int)-n));
+			c->password_file, strerrordesc_np((int)-n));
 	else if (n == 0 || (size_t)n > MAX_PASSWORD || memchr(buf, '\0', (size_t)n) != NULL)
 		vrs_config_error(load, mark, "password-file", NULL,
 			"%.120s must hold a password of 1 to %u bytes", c->password_file,

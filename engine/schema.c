@@ -4,7 +4,6 @@
 
 #include "engine/schema.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "engine/config.h"
@@ -355,28 +354,33 @@ const char *vrs_next_hop_type_str(enum vrs_next_hop_type type)
 /* Longer names are compared by their first bytes only. */
 #define NEAREST_MAX 80u
 
+static int fold(unsigned char c)
+{
+	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
 /*
  * Typing errors between two words: insertions, deletions, substitutions and swapped
  * neighbours count one each, a difference in case alone nothing ("routeserversubnet" is near).
  */
 static unsigned edit_distance(const char *a, size_t na, const char *b, size_t nb)
 {
-	unsigned rows[3][NEAREST_MAX + 1];
+	unsigned rows[3][NEAREST_MAX + 1] = {{0}};
 	unsigned *before = rows[0], *last = rows[1], *row = rows[2];
 
 	for (size_t j = 0; j <= nb; j++)
 		before[j] = last[j] = (unsigned)j;
 	for (size_t i = 1; i <= na; i++) {
+		int ca = fold((unsigned char)a[i - 1]);
+		int pa = i > 1 ? fold((unsigned char)a[i - 2]) : -1;
 		row[0] = (unsigned)i;
 		for (size_t j = 1; j <= nb; j++) {
-			int ca = tolower((unsigned char)a[i - 1]);
-			int cb = tolower((unsigned char)b[j - 1]);
-			unsigned d = last[j - 1] + (ca != cb);
-			d = VRS_MIN(d, VRS_MIN(last[j], row[j - 1]) + 1);
-			if (i > 1 && j > 1 && ca == tolower((unsigned char)b[j - 2]) &&
-				cb == tolower((unsigned char)a[i - 2]))
-				d = VRS_MIN(d, before[j - 2] + 1);
-			row[j] = d;
+			int cb = fold((unsigned char)b[j - 1]);
+			int pb = j > 1 ? fold((unsigned char)b[j - 2]) : -1;
+			row[j] =
+				VRS_MIN(last[j - 1] + (ca != cb), VRS_MIN(last[j], row[j - 1]) + 1);
+			if (j > 1 && ca == pb && cb == pa)
+				row[j] = VRS_MIN(row[j], before[j - 2] + 1);
 		}
 		unsigned *spare = before;
 		before = last;

@@ -281,10 +281,26 @@ static void towers_of_brackets_and_large_files_are_refused(void **)
 	memset(text, '[', size);
 	assert_int_equal(parse(text, 100000), -EINVAL);
 	memset(text, ' ', size);
-	memcpy(text, "{}", 2);
+	text[0] = '{';
+	text[1] = '}';
 	assert_int_equal(parse(text, size), -EINVAL);
 	assert_int_equal(parse(text, size - 1), 0);
 	free(text);
+}
+
+static void the_nearest_name_bears_any_bytes(void **)
+{
+	struct vrs_nearest n = vrs_nearest_init("\xff\xffname\xff");
+
+	vrs_nearest_offer(&n, "n\xff\xff");
+	vrs_nearest_offer(&n, "\xff");
+	vrs_nearest_offer(&n, "");
+	assert_null(n.best);
+	vrs_nearest_offer(&n, "name\xff");
+	assert_string_equal(n.best, "name\xff");
+	n = vrs_nearest_init("nmae");
+	vrs_nearest_offer(&n, "name");
+	assert_int_equal(n.distance, 1);
 }
 
 static void an_unreadable_file_is_a_finding_too(void **)
@@ -376,6 +392,7 @@ int main(void)
 		cmocka_unit_test(an_empty_mapping_is_all_defaults),
 		cmocka_unit_test(no_truncation_and_no_flipped_byte_crashes),
 		cmocka_unit_test(towers_of_brackets_and_large_files_are_refused),
+		cmocka_unit_test(the_nearest_name_bears_any_bytes),
 		cmocka_unit_test(an_unreadable_file_is_a_finding_too),
 		cmocka_unit_test(a_flood_of_findings_is_cut_off),
 		cmocka_unit_test(the_json_schema_is_json_and_names_every_key),

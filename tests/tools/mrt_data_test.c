@@ -231,6 +231,7 @@ int main(void)
 		cmocka_unit_test(updates_of_2026_are_what_bgpdump_says),
 		cmocka_unit_test(a_table_transfer_of_2015_is_what_bgpdump_says),
 	};
+	/* One thread: NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	const char *from = getenv("VRS_DATA_DIR");
 
 	(void)snprintf(
@@ -243,7 +244,8 @@ int main(void)
 			return 77;
 		}
 	}
-	if (system("command -v bgpdump >/dev/null") != 0) { /* NOLINT(concurrency-mt-unsafe) */
+	/* One thread: NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	if (system("command -v bgpdump >/dev/null") != 0) {
 		(void)printf("SKIP: bgpdump is not installed (Debian: bgpdump)\n");
 		return 77;
 	}

@@ -40,7 +40,7 @@ enum phase {
 
 /* What we know of a speaker. */
 struct session {
-	struct vrs_speaker *speaker;
+	struct vrs_speaker speaker;
 	struct vrs_feed_nva *nva;
 	const struct vrs_feed_encoding *encoding; /* Of this connection. */
 	enum phase phase;
@@ -87,7 +87,7 @@ static bool takes(const struct vrs_speaker *s, int family)
 /* IPv4 routes with an IPv6 next hop need RFC 8950 on both sides. */
 static bool can_send(const struct feed *f, const struct session *x, int family)
 {
-	const struct vrs_speaker *s = x->speaker;
+	const struct vrs_speaker *s = &x->speaker;
 
 	if (!takes(s, family))
 		return false;
@@ -97,7 +97,7 @@ static bool can_send(const struct feed *f, const struct session *x, int family)
 
 static void queue(struct session *x, const struct vrs_stream *stream)
 {
-	if (!vrs_speaker_send(x->speaker, stream))
+	if (!vrs_speaker_send(&x->speaker, stream))
 		return;
 	x->size += stream->size;
 	x->n_messages += stream->n_messages;
@@ -107,7 +107,7 @@ static void begin(struct session *x, enum phase phase, uint64_t now_ms)
 {
 	x->phase = phase;
 	x->phase_ms = now_ms;
-	x->phase_bytes = x->speaker->n_sent_bytes;
+	x->phase_bytes = x->speaker.n_sent_bytes;
 	x->size = x->n_messages = 0;
 }
 
@@ -129,7 +129,7 @@ static void announce(struct feed *f, struct session *x, uint64_t now_ms)
 
 static void withdraw(struct session *x, uint64_t now_ms)
 {
-	vrs_speaker_unqueue(x->speaker);
+	vrs_speaker_unqueue(&x->speaker);
 	begin(x, PHASE_WITHDRAWING, now_ms);
 	for (int i = 0; i < 2; i++) {
 		if (x->n[i] > 0)
@@ -236,15 +236,12 @@ static uint32_t router_id(const struct vrs_addr *a)
 	return h != 0 ? h : 1;
 }
 
-static int make_session(struct feed *f, size_t i)
+static void make_session(struct feed *f, size_t i)
 {
 	struct session *x = &f->sessions[i];
 	const struct vrs_feed_peer *peer = &f->options.peers[i % f->options.n_peers];
-	struct vrs_speaker *s = calloc(1, sizeof(*s));
+	struct vrs_speaker *s = &x->speaker;
 
-	if (s == NULL)
-		return -ENOMEM;
-	x->speaker = s;
 	x->nva = &f->tables.nvas[i / f->options.n_peers];
 	s->local = x->nva->local;
 	s->peer = peer->addr;
@@ -264,7 +261,6 @@ static int make_session(struct feed *f, size_t i)
 		s->open.ext_next_hop = VRS_BGP_IP4;
 	}
 	vrs_speaker_init(s);
-	return 0;
 }
 
 static int make_sessions(struct feed *f)
@@ -280,10 +276,8 @@ static int make_sessions(struct feed *f)
 	f->fds = calloc(n + 1, sizeof(*f->fds));
 	if (f->sessions == NULL || f->fds == NULL)
 		return -ENOMEM;
-	for (; f->n_sessions < n; f->n_sessions++) {
-		if (make_session(f, f->n_sessions) != 0)
-			return -ENOMEM;
-	}
+	for (; f->n_sessions < n; f->n_sessions++)
+		make_session(f, f->n_sessions);
 	return 0;
 }
 
@@ -313,19 +307,19 @@ static bool is_withdrawn(const struct session *x)
 
 static bool is_stopped(const struct session *x)
 {
-	return x->speaker->state == VRS_SPEAKER_STOPPED;
+	return x->speaker.state == VRS_SPEAKER_STOPPED;
 }
 
 /* ---- The loop ----------------------------------------------------------------------------- */
 
 static void tell_received(struct feed *f, struct session *x)
 {
-	if (x->speaker->state != VRS_SPEAKER_ESTABLISHED ||
-		x->told_updates == x->speaker->n_rx_updates)
+	if (x->speaker.state != VRS_SPEAKER_ESTABLISHED ||
+		x->told_updates == x->speaker.n_rx_updates)
 		return;
-	x->told_updates = x->speaker->n_rx_updates;
-	if (x->speaker->last_rx_ms >= x->speaker->established_ms)
-		vrs_feed_report_received(&f->report, x->speaker);
+	x->told_updates = x->speaker.n_rx_updates;
+	if (x->speaker.last_rx_ms >= x->speaker.established_ms)
+		vrs_feed_report_received(&f->report, &x->speaker);
 }
 
 static void stop(struct feed *f, uint64_t now_ms)
@@ -335,7 +329,7 @@ static void stop(struct feed *f, uint64_t now_ms)
 	f->stopping = true;
 	for (size_t i = 0; i < f->n_sessions; i++) {
 		tell_received(f, &f->sessions[i]);
-		vrs_speaker_stop(f->sessions[i].speaker, now_ms);
+		vrs_speaker_stop(&f->sessions[i].speaker, now_ms);
 	}
 }
 
@@ -354,7 +348,7 @@ static void on_signal(struct feed *f, uint64_t now_ms)
 	f->withdrawn = info.ssi_signo == SIGUSR1;
 	for (size_t i = 0; i < f->n_sessions && !f->stopping; i++) {
 		struct session *x = &f->sessions[i];
-		if (x->speaker->state != VRS_SPEAKER_ESTABLISHED)
+		if (x->speaker.state != VRS_SPEAKER_ESTABLISHED)
 			continue;
 		if (f->withdrawn && x->phase != PHASE_WITHDRAWING && x->phase != PHASE_WITHDRAWN)
 			withdraw(x, now_ms);
@@ -371,7 +365,7 @@ static void give_up(struct feed *f, uint64_t now_ms)
 		const struct session *x = &f->sessions[i];
 		if (!x->was_up)
 			(void)fprintf(stderr, "vrslab feed: %s is not up after %u s: %s\n",
-				vrs_addr_str(&x->speaker->peer, addr), f->options.wait_s,
+				vrs_addr_str(&x->speaker.peer, addr), f->options.wait_s,
 				x->last_end);
 	}
 	f->status = 1;
@@ -415,7 +409,7 @@ static void show_progress(struct feed *f, uint64_t now_ms)
 		uint64_t n = x->n[0] + x->n[1];
 		if (x->phase != PHASE_ANNOUNCING && x->phase != PHASE_ANNOUNCED)
 			continue;
-		uint64_t sent = x->speaker->n_sent_bytes - x->phase_bytes;
+		uint64_t sent = x->speaker.n_sent_bytes - x->phase_bytes;
 		moving = moving || x->phase == PHASE_ANNOUNCING;
 		total += n;
 		done += x->phase == PHASE_ANNOUNCED || x->size == 0
@@ -432,9 +426,9 @@ static uint64_t next_deadline(const struct feed *f)
 
 	for (size_t i = 0; i < f->n_sessions; i++) {
 		const struct session *x = &f->sessions[i];
-		t = VRS_MIN(t, vrs_speaker_deadline(x->speaker));
-		if (x->told_updates != x->speaker->n_rx_updates)
-			t = VRS_MIN(t, x->speaker->last_rx_ms + QUIET_MS);
+		t = VRS_MIN(t, vrs_speaker_deadline(&x->speaker));
+		if (x->told_updates != x->speaker.n_rx_updates)
+			t = VRS_MIN(t, x->speaker.last_rx_ms + QUIET_MS);
 	}
 	if (!f->stopping && f->hold_until_ms != 0 && !f->finishing)
 		t = VRS_MIN(t, f->hold_until_ms);
@@ -449,7 +443,7 @@ static void wait_for_events(struct feed *f)
 	uint64_t left = deadline > now_ms ? deadline - now_ms : 0;
 
 	for (size_t i = 0; i < f->n_sessions; i++) {
-		const struct vrs_speaker *s = f->sessions[i].speaker;
+		const struct vrs_speaker *s = &f->sessions[i].speaker;
 		f->fds[i + 1] = (struct pollfd){.fd = s->fd, .events = vrs_speaker_events(s)};
 	}
 	int n = poll(f->fds, f->n_sessions + 1, (int)VRS_MIN(left, (uint64_t)60000));
@@ -466,9 +460,9 @@ static void run(struct feed *f)
 			on_signal(f, now_ms);
 		for (size_t i = 0; i < f->n_sessions; i++) {
 			struct session *x = &f->sessions[i];
-			vrs_speaker_io(x->speaker, f->fds[i + 1].revents, now_ms);
-			vrs_speaker_tick(x->speaker, now_ms);
-			if (now_ms >= x->speaker->last_rx_ms + QUIET_MS)
+			vrs_speaker_io(&x->speaker, f->fds[i + 1].revents, now_ms);
+			vrs_speaker_tick(&x->speaker, now_ms);
+			if (now_ms >= x->speaker.last_rx_ms + QUIET_MS)
 				tell_received(f, x);
 		}
 		advance(f, now_ms);
@@ -487,7 +481,7 @@ static int open_signals(void)
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGUSR1);
 	(void)sigaddset(&set, SIGUSR2);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -517,10 +511,8 @@ int vrs_feed_main(int argc, char **argv)
 	if (fd >= 0)
 		(void)close(fd);
 	rc = fd >= 0 ? f->status : 1;
-	for (size_t i = 0; i < f->n_sessions; i++) {
-		vrs_speaker_fini(f->sessions[i].speaker);
-		free(f->sessions[i].speaker);
-	}
+	for (size_t i = 0; i < f->n_sessions; i++)
+		vrs_speaker_fini(&f->sessions[i].speaker);
 	free(f->sessions);
 	free(f->fds);
 	vrs_feed_tables_fini(&f->tables);

@@ -279,6 +279,7 @@ int vrs_feed_options_parse(struct vrs_feed_options *o, int argc, char **argv)
 	*o = (struct vrs_feed_options){.seed = 1, .hold_s = -1, .wait_s = 60};
 	for (size_t i = 0; i < VRS_N_ELEMS(rows); i++)
 		options[i] = rows[i].option;
+	/* One thread: NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	while (rc == 0 && (c = getopt_long(argc, argv, "h", options, &index)) != -1) {
 		if (c == '?')
 			return 2;

@@ -66,9 +66,9 @@ void vrs_feed_report_sent(const struct vrs_feed_report *r, const struct vrs_spea
 	if (r->json) {
 		print_json(event("sent", s),
 			json_pack("{s:I, s:I, s:I, s:I, s:I, s:f}", "prefixes",
-				(json_int_t)(n[0] + n[1]), "ipv4", (json_int_t)n[0], "ipv6",
-				(json_int_t)n[1], "messages", (json_int_t)n_messages, "bytes",
-				(json_int_t)size, "seconds", seconds(took_ms)));
+				(json_int_t)n[0] + (json_int_t)n[1], "ipv4", (json_int_t)n[0],
+				"ipv6", (json_int_t)n[1], "messages", (json_int_t)n_messages,
+				"bytes", (json_int_t)size, "seconds", seconds(took_ms)));
 		return;
 	}
 	print_head(r, s);

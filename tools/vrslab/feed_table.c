@@ -18,7 +18,7 @@
 
 static int complain(const char *what, int err)
 {
-	(void)fprintf(stderr, "vrslab feed: %s: %s\n", what, strerror(-err));
+	(void)fprintf(stderr, "vrslab feed: %s: %s\n", what, strerrordesc_np(-err));
 	return err;
 }
 
@@ -98,7 +98,7 @@ static void count_families(struct vrs_feed_nva *nva)
 
 static int append_eors(struct vrs_stream *raw)
 {
-	uint8_t eor[32];
+	uint8_t eor[32] = {0};
 	int rc = vrs_stream_append(raw, eor, vrs_bgp_eor_encode(VRS_AFI_IP4, eor, sizeof(eor)));
 
 	if (rc == 0)

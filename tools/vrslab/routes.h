@@ -75,5 +75,6 @@ void vrs_routes_clear(struct vrs_routes *r);
 /** @return The set's bytes, borrowed until the next set is added. */
 static inline struct vrs_span vrs_routes_set(const struct vrs_routes *r, uint32_t set)
 {
+	assert(r->sets != NULL && set < r->n_sets);
 	return (struct vrs_span){r->bytes + r->sets[set].at, r->sets[set].size};
 }

@@ -83,7 +83,7 @@ static void end_errno(struct vrs_speaker *s, const char *what, int err, uint64_t
 {
 	struct vrs_speaker_end end = {0};
 
-	(void)snprintf(end.text, sizeof(end.text), "%s: %s", what, strerror(err));
+	(void)snprintf(end.text, sizeof(end.text), "%s: %s", what, strerrordesc_np(err));
 	end_session(s, &end, now_ms);
 }
 
@@ -113,7 +113,7 @@ static void end_with(struct vrs_speaker *s, uint8_t code, uint8_t subcode, struc
 	const char *why, uint64_t now_ms)
 {
 	struct vrs_speaker_end end = {.code = code, .subcode = subcode};
-	uint8_t buf[VRS_BGP_MAX_SIZE];
+	uint8_t buf[VRS_BGP_MAX_SIZE] = {0};
 
 	name_notification(&end, "sent", why);
 	if (s->current == NULL || s->at == s->run_end) {
@@ -147,7 +147,7 @@ static socklen_t to_sockaddr(const struct vrs_addr *a, uint16_t port, struct soc
 
 static void start_open(struct vrs_speaker *s, uint64_t now_ms)
 {
-	uint8_t buf[VRS_BGP_MAX_SIZE];
+	uint8_t buf[VRS_BGP_MAX_SIZE] = {0};
 
 	(void)put_control(s, buf, vrs_bgp_open_encode(&s->open, buf, sizeof(buf)));
 	s->state = VRS_SPEAKER_OPEN_SENT;
@@ -198,7 +198,7 @@ static void connected(struct vrs_speaker *s, uint64_t now_ms)
 
 static void send_keepalive(struct vrs_speaker *s, uint64_t now_ms)
 {
-	uint8_t buf[VRS_BGP_HEADER_SIZE];
+	uint8_t buf[VRS_BGP_HEADER_SIZE] = {0};
 
 	/* Where the last one still waits to be sent, one is enough. */
 	if (s->control_at == s->control_size)
@@ -418,7 +418,9 @@ static struct vrs_span next_bytes(struct vrs_speaker *s)
 	if (s->current == NULL && s->n_queue > 0) {
 		s->current = s->queue[0];
 		s->at = s->run_start = s->run_end = 0;
-		memmove(s->queue, s->queue + 1, --s->n_queue * sizeof(s->queue[0]));
+		s->n_queue--;
+		for (size_t i = 0; i < s->n_queue; i++)
+			s->queue[i] = s->queue[i + 1];
 	}
 	if (s->current == NULL)
 		return (struct vrs_span){NULL, 0};
@@ -533,7 +535,7 @@ void vrs_speaker_tick(struct vrs_speaker *s, uint64_t now_ms)
 void vrs_speaker_stop(struct vrs_speaker *s, uint64_t now_ms)
 {
 	struct vrs_speaker_end end = {.text = "stopped"};
-	uint8_t buf[VRS_BGP_MAX_SIZE];
+	uint8_t buf[VRS_BGP_MAX_SIZE] = {0};
 
 	s->stop = true;
 	if (s->state == VRS_SPEAKER_STOPPED || s->state == VRS_SPEAKER_CLOSING)

@@ -195,7 +195,7 @@ int vrs_stream_announce(struct vrs_stream *s, const struct vrs_routes *routes, e
 		first = g.ends[set];
 	}
 	grouped_fini(&g);
-	uint8_t eor[32];
+	uint8_t eor[32] = {0};
 	return rc != 0 ? rc : vrs_stream_append(s, eor, vrs_bgp_eor_encode(afi, eor, sizeof(eor)));
 }
 
