@@ -13,7 +13,8 @@ static double seconds(uint64_t ms)
 	return (double)ms / 1000.0;
 }
 
-/* The fields that every event has. */
+/* The fields that every event has. monotonicMs, where there is one, is CLOCK_MONOTONIC: it
+ * compares across processes of one machine. */
 static json_t *event(const char *name, const struct vrs_speaker *s)
 {
 	char local[VRS_ADDR_STRLEN], peer[VRS_ADDR_STRLEN];
@@ -49,9 +50,10 @@ void vrs_feed_report_established(
 
 	if (r->json) {
 		print_json(event("established", s),
-			json_pack("{s:I, s:i, s:b, s:b, s:f}", "asn", (json_int_t)s->theirs.asn,
-				"holdSeconds", s->hold_s, "ipv4", (s->families & VRS_BGP_IP4) != 0,
-				"ipv6", (s->families & VRS_BGP_IP6) != 0, "seconds", took));
+			json_pack("{s:I, s:I, s:i, s:b, s:b, s:f}", "monotonicMs",
+				(json_int_t)now_ms, "asn", (json_int_t)s->theirs.asn, "holdSeconds",
+				s->hold_s, "ipv4", (s->families & VRS_BGP_IP4) != 0, "ipv6",
+				(s->families & VRS_BGP_IP6) != 0, "seconds", took));
 		return;
 	}
 	print_head(r, s);
@@ -97,9 +99,10 @@ void vrs_feed_report_received(const struct vrs_feed_report *r, const struct vrs_
 
 	if (r->json) {
 		print_json(event("received", s),
-			json_pack("{s:I, s:I, s:I, s:I, s:I, s:f}", "prefixes",
-				(json_int_t)s->held.n, "announced", (json_int_t)s->n_rx_announced,
-				"withdrawn", (json_int_t)s->n_rx_withdrawn, "updates",
+			json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "monotonicMs",
+				(json_int_t)s->last_rx_ms, "prefixes", (json_int_t)s->held.n,
+				"announced", (json_int_t)s->n_rx_announced, "withdrawn",
+				(json_int_t)s->n_rx_withdrawn, "updates",
 				(json_int_t)s->n_rx_updates, "errors", (json_int_t)s->n_rx_errors,
 				"seconds", seconds(ms)));
 		return;
