@@ -228,14 +228,11 @@ static ssize_t stream_read(void *arg, uint64_t pos, char *buf, size_t max)
 			size_t before = s->text.size;
 			int r = s->fill(s, &s->text);
 
-			if (r < 0 || s->text.failed) {
-				s->done = true;
-				s->text.failed = true;
-			} else if (r == 0) {
-				s->done = true;
-			} else if (s->text.size == before && vrs_stream_ended(s)) {
-				s->done = true;
-			}
+			s->text.failed |= r < 0;
+			s->done = r <= 0 || s->text.failed ||
+				(s->text.size == before && vrs_stream_ended(s));
+			if (r == VRS_STREAM_FLUSH && s->text.size > 0)
+				break;
 		}
 		vrs_thread_unregister_rcu();
 		/* Broken off: the client sees a chunked answer without its end. */
@@ -526,7 +523,7 @@ static struct MHD_Daemon *serve(struct vrs_api *api, int fd, MHD_AccessHandlerCa
 		MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL, 0,
 		NULL, NULL, handler, api, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, 60u,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)(BLOCK_SIZE * 2),
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)BLOCK_SIZE * 2,
 		MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_END);
 }
 

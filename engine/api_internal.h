@@ -37,8 +37,11 @@ void vrs_text_json(struct vrs_text *t, json_t *row);
 
 struct vrs_stream;
 
-/** @return 1: more is to come, 0: that was all, negative: break off. The thread is
- *  RCU-registered, outside a read section. */
+/** Returned by a vrs_stream_fn: more is to come, and what is there goes out first. */
+#define VRS_STREAM_FLUSH 2
+
+/** @return 1 or VRS_STREAM_FLUSH: more is to come, 0: that was all, negative: break off. The
+ *  thread is RCU-registered, outside a read section. */
 typedef int (*vrs_stream_fn)(struct vrs_stream *s, struct vrs_text *out);
 
 struct vrs_stream {

@@ -67,7 +67,7 @@ static int resync(struct watch *w, struct vrs_text *out)
 			"version", (json_int_t)version, w->nic >= 0 ? "nic" : "routeServer",
 			w->name, "op", "resync", "prefix", "nextHops", "source",
 			"VirtualNetworkGateway"));
-	return 1;
+	return VRS_STREAM_FLUSH;
 }
 
 static int watch_fill(struct vrs_stream *s, struct vrs_text *out)
@@ -87,7 +87,9 @@ static int watch_fill(struct vrs_stream *s, struct vrs_text *out)
 	if (n == -ESTALE)
 		return resync(w, out);
 	/* What was written goes out before the next wait. */
-	if (n > 0 || out->size > 0)
+	if (out->size > 0)
+		return n == STEP ? 1 : VRS_STREAM_FLUSH;
+	if (n > 0)
 		return 1;
 	if (!vrs_stream_wait(s, w->watcher.fd, 1000))
 		return 0;

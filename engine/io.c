@@ -342,7 +342,7 @@ static struct vrs_session_config session_config(const struct vrs_server *s,
 {
 	struct vrs_session_config sc;
 
-	memset(&sc, 0, sizeof(sc)); /* Compared as bytes when a configuration is applied. */
+	memset(&sc, 0, sizeof(sc));
 	sc.endpoint.local = *local;
 	sc.endpoint.remote = c->peer_ip;
 	sc.endpoint.local_port = config->process.bgp_port;
@@ -359,6 +359,21 @@ static struct vrs_session_config session_config(const struct vrs_server *s,
 	sc.role_rs = c->role_rs;
 	memcpy(sc.scrub, s->scrub, sizeof(sc.scrub));
 	return sc;
+}
+
+/* Whether a session can go on under the other configuration. */
+static bool same_session(const struct vrs_session_config *a, const struct vrs_session_config *b)
+{
+	const struct vrs_endpoint *x = &a->endpoint, *y = &b->endpoint;
+
+	return vrs_addr_equal(&x->local, &y->local) && vrs_addr_equal(&x->remote, &y->remote) &&
+		x->local_port == y->local_port && x->remote_port == y->remote_port &&
+		x->ttl_security == y->ttl_security && x->passive == y->passive &&
+		strcmp(x->password, y->password) == 0 && a->local_as == b->local_as &&
+		a->peer_as == b->peer_as && a->router_id == b->router_id &&
+		a->hold_s == b->hold_s && a->keepalive_s == b->keepalive_s &&
+		a->families == b->families && a->role_rs == b->role_rs &&
+		memcmp(a->scrub, b->scrub, sizeof(a->scrub)) == 0;
 }
 
 static struct vrs_neighbor *neighbor_find(
@@ -477,8 +492,7 @@ static int apply_connection(struct vrs_server *s, const struct vrs_config *confi
 		struct vrs_neighbor *n = neighbor_find(s, c->name, &s->router_ips[i]);
 
 		if (n != NULL &&
-			(memcmp(&n->config, &sc, sizeof(sc)) != 0 ||
-				n->class != class_of(c->kind))) {
+			(!same_session(&n->config, &sc) || n->class != class_of(c->kind))) {
 			neighbor_remove(s, n, VRS_BGP_CEASE_CONFIG_CHANGE, "configuration changed");
 			n = NULL;
 		}

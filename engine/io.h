@@ -111,7 +111,7 @@ VRS_NODISCARD int vrs_io_init(struct vrs_io *io, struct vrs_transport *transport
 void vrs_io_fini(struct vrs_io *io);
 
 /** Make it look at its mailbox and outboxes. Any thread; fits vrs_mailbox_call(). */
-void vrs_io_wake(void *io);
+void vrs_io_wake(void *ctx);
 
 /** One turn, waiting up to @p timeout_ms for something to do. */
 void vrs_io_turn(struct vrs_io *io, int timeout_ms);

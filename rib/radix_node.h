@@ -70,6 +70,7 @@ static inline void key_write(struct vrs_key k, uint8_t bytes[16])
 
 static inline unsigned key_byte(struct vrs_key k, unsigned i)
 {
+	assert(i < 16);
 	return (i < 8 ? k.hi >> (56 - 8 * i) : k.lo >> (120 - 8 * i)) & 0xff;
 }
 

@@ -178,7 +178,7 @@ size_t vrs_bgp_notification_encode(
 
 size_t vrs_bgp_cease_encode(enum vrs_bgp_cease subcode, const char *text, uint8_t *buf, size_t cap)
 {
-	uint8_t data[1 + TEXT_MAX];
+	uint8_t data[1 + TEXT_MAX] = {0};
 	size_t size = 0;
 
 	if (text != NULL && text[0] != '\0' && carries_text(VRS_BGP_ERR_CEASE, subcode)) {

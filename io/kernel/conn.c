@@ -174,6 +174,7 @@ static int grow_ring(struct vrs_conn *c)
 
 	if (ring == NULL)
 		return -ENOMEM;
+	assert(c->n_pieces == 0 || c->ring != NULL);
 	for (size_t i = 0; i < c->n_pieces; i++)
 		ring[i] = c->ring[(c->head + i) & (c->ring_capacity - 1)];
 	vrs_mem_free(VRS_MEM_SESSION, c->ring, c->ring_capacity * sizeof(*c->ring));

@@ -102,7 +102,7 @@ static int open_socket(const struct vrs_addr *a)
 
 int vrs_kernel_sock_listen(const struct vrs_addr *local, uint16_t port)
 {
-	union address at;
+	union address at = {0};
 	socklen_t size = to_sockaddr(local, port, &at);
 	int fd = open_socket(local);
 
@@ -148,7 +148,7 @@ int vrs_kernel_sock_connect(const struct vrs_endpoint *ep)
 
 int vrs_kernel_sock_accept(int listener, struct vrs_addr *remote, uint16_t *port)
 {
-	union address from;
+	union address from = {0};
 	socklen_t size = sizeof(from);
 	int fd = accept4(listener, &from.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -160,7 +160,7 @@ int vrs_kernel_sock_accept(int listener, struct vrs_addr *remote, uint16_t *port
 
 void vrs_kernel_sock_local(int fd, struct vrs_addr *local, uint16_t *port)
 {
-	union address at;
+	union address at = {0};
 	socklen_t size = sizeof(at);
 
 	if (getsockname(fd, &at.any, &size) == 0)
