@@ -355,6 +355,19 @@ static bool decide_one(
 	return true;
 }
 
+/* Whether peers hear the same from two export words. The session it came from matters to
+ * nobody when both are eBGP sessions of one connection. */
+static bool tells_the_same(const struct vrs_table *t, uint64_t a, uint64_t b)
+{
+	const struct vrs_table_peer *x, *y;
+
+	if (((a ^ b) & ~((uint64_t)UINT16_MAX << 32)) != 0 || !(a & VRS_EXPORT_EBGP))
+		return false;
+	x = vrs_table_peer(t, VRS_EXPORT_PEER(a));
+	y = vrs_table_peer(t, VRS_EXPORT_PEER(b));
+	return x != NULL && y != NULL && x->source.connection == y->source.connection;
+}
+
 /* Decide, publish, mark. Out of memory makes the prefix unusable, never wrong. */
 static void decide(struct vrs_table *t, uint32_t index, struct vrs_entry *e)
 {
@@ -377,9 +390,11 @@ static void decide(struct vrs_table *t, uint32_t index, struct vrs_entry *e)
 			atomic_fetch_sub_explicit(&t->n_usable, 1, memory_order_relaxed);
 		what |= VRS_DIRTY_FORWARD;
 	}
-	if (atomic_load_explicit(&e->export, memory_order_relaxed) != export) {
+	old = atomic_load_explicit(&e->export, memory_order_relaxed);
+	if (old != export) {
 		atomic_exchange(&e->export, export);
-		what |= VRS_DIRTY_EXPORT;
+		if (!tells_the_same(t, old, export))
+			what |= VRS_DIRTY_EXPORT;
 	}
 	if (what != 0)
 		mark_dirty(t, index, e, what);

@@ -188,6 +188,26 @@ static void an_attribute_change_is_dirty_for_export_alone(void **state)
 	assert_int_equal(what[0], VRS_DIRTY_EXPORT);
 }
 
+static void the_same_route_from_the_other_session_is_not_told_again(void **state)
+{
+	struct world *w = *state;
+	uint16_t a = peer(w, 0, 1, VRS_CLASS_NVA), b = peer(w, 0, 0, VRS_CLASS_NVA),
+		 c = peer(w, 1, 0, VRS_CLASS_NVA);
+	uint32_t index, id = attrs(w, 1, 4, 1);
+
+	announce(w, a, "192.0.2.0/24", id);
+	assert_int_equal(drain(w), 1);
+	announce(w, b, "192.0.2.0/24", id); /* Instance 0 wins: the word changes, nobody cares. */
+	assert_int_equal(
+		VRS_EXPORT_PEER(atomic_load(&entry(w, "192.0.2.0/24", &index)->export)), b);
+	assert_int_equal(drain(w), 0);
+	/* The same attributes from another connection: its own peer must not be told. */
+	withdraw(w, a, "192.0.2.0/24");
+	announce(w, c, "192.0.2.0/24", id);
+	withdraw(w, b, "192.0.2.0/24");
+	assert_int_equal(drain(w), 1);
+}
+
 /* Three paths fit the entry; the fourth and the eleventh open a block. */
 static void any_number_of_paths_comes_and_goes(void **state)
 {
@@ -362,6 +382,7 @@ int main(void)
 		CASE(two_instances_of_one_peer_count_once),
 		CASE(an_entry_is_in_the_dirty_ring_once),
 		CASE(an_attribute_change_is_dirty_for_export_alone),
+		CASE(the_same_route_from_the_other_session_is_not_told_again),
 		CASE(any_number_of_paths_comes_and_goes),
 		CASE(routes_of_a_new_session_survive_the_sweep_of_the_old),
 		CASE(a_gateways_path_is_used_but_not_told_without_branch_to_branch),

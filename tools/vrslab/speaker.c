@@ -200,9 +200,7 @@ static void send_keepalive(struct vrs_speaker *s, uint64_t now_ms)
 {
 	uint8_t buf[VRS_BGP_HEADER_SIZE] = {0};
 
-	/* Where the last one still waits to be sent, one is enough. */
-	if (s->control_at == s->control_size)
-		(void)put_control(s, buf, vrs_bgp_keepalive_encode(buf, sizeof(buf)));
+	(void)put_control(s, buf, vrs_bgp_keepalive_encode(buf, sizeof(buf)));
 	if (s->hold_s > 0)
 		s->keepalive_ms = now_ms + (uint64_t)s->hold_s * 1000 / 3;
 }
@@ -527,7 +525,11 @@ void vrs_speaker_tick(struct vrs_speaker *s, uint64_t now_ms)
 				"nothing was heard", now_ms);
 			break;
 		}
-		send_keepalive(s, now_ms);
+		/* Where the last one still waits to be sent, one is enough. */
+		if (s->control_at == s->control_size)
+			send_keepalive(s, now_ms);
+		else if (s->hold_s > 0)
+			s->keepalive_ms = now_ms + (uint64_t)s->hold_s * 1000 / 3;
 		(void)flush(s, now_ms);
 	}
 }
