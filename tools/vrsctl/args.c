@@ -133,8 +133,6 @@ static int check_options(const struct vrs_args *a, FILE *err)
 	uint32_t takes = a->verb->takes | a->verb->needs;
 	char option[64];
 
-	if (a->unknown != NULL)
-		return refuse_option(a, a->unknown, err);
 	for (unsigned o = 0; o < VRS_OPT_N; o++) {
 		if (!vrs_args_has(a, o))
 			continue;
@@ -350,6 +348,9 @@ int vrs_args_parse(struct vrs_args *a, int argc, char **argv, FILE *err)
 	}
 	if (a->verb == NULL)
 		return refuse_verb(a, err);
+	/* First: what should have been its value looks like an argument too many. */
+	if (a->unknown != NULL)
+		return refuse_option(a, a->unknown, err);
 	code = take_globals(a, err);
 	if (code == VRS_EXIT_OK)
 		code = take_positional(a, n_used, err);

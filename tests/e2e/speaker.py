@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vrs contributors
+"""A tiny BGP speaker on raw sockets, for tests that need one peer and a handful of routes.
+
+IPv4 unicast, 4-byte AS numbers, no timers: tests are shorter than a hold time. Every wait has a
+limit.
+"""
+
+import ipaddress
+import socket
+import struct
+import threading
+import time
+
+OPEN, UPDATE, NOTIFICATION, KEEPALIVE = 1, 2, 3, 4
+
+
+def message(kind, body=b""):
+    return b"\xff" * 16 + struct.pack("!HB", 19 + len(body), kind) + body
+
+
+def nlri(prefix):
+    net = ipaddress.ip_network(prefix)
+    return bytes([net.prefixlen]) + net.network_address.packed[: (net.prefixlen + 7) // 8]
+
+
+def attribute(flags, code, value):
+    if len(value) > 255:
+        return struct.pack("!BBH", flags | 0x10, code, len(value)) + value
+    return struct.pack("!BBB", flags, code, len(value)) + value
+
+
+class Speaker:
+    """One session from `local` to `peer`; `received` holds (kind, body) in order."""
+
+    def __init__(self, local, peer, asn, port=179, hold=180):
+        self.local, self.peer, self.asn, self.port, self.hold = local, peer, asn, port, hold
+        self.sock = None
+        self.received = []
+        self.changed = threading.Condition()
+        self.reader = None
+
+    def open(self, timeout=15):
+        """Connect, exchange OPEN and KEEPALIVE, read on in a thread."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self.sock = socket.create_connection((self.peer, self.port), 2, (self.local, 0))
+                self.sock.settimeout(max(0.1, deadline - time.monotonic()))
+                caps = bytes([1, 4, 0, 1, 0, 1, 2, 0, 65, 4]) + struct.pack("!I", self.asn)
+                ident = ipaddress.ip_address(self.local).packed
+                my_as = self.asn if self.asn < 65536 else 23456
+                self.sock.sendall(message(OPEN, struct.pack("!BHH", 4, my_as, self.hold) + ident
+                                          + bytes([len(caps) + 2, 2, len(caps)]) + caps))
+                if self._read()[0] == OPEN:
+                    self.sock.sendall(message(KEEPALIVE))
+                    if self._read()[0] == KEEPALIVE:
+                        break
+            except OSError:
+                pass
+            self.close()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no session from {self.local} to {self.peer}")
+            time.sleep(0.05)
+        self.sock.settimeout(None)
+        self.reader = threading.Thread(target=self._read_on, daemon=True)
+        self.reader.start()
+        return self
+
+    def announce(self, prefixes, next_hop=None, path=None, med=None, communities=()):
+        path = path if path is not None else [self.asn]
+        attrs = attribute(0x40, 1, b"\0")
+        segment = bytes([2, len(path)]) + b"".join(struct.pack("!I", a) for a in path)
+        attrs += attribute(0x40, 2, segment)
+        attrs += attribute(0x40, 3, ipaddress.ip_address(next_hop or self.local).packed)
+        if med is not None:
+            attrs += attribute(0x80, 4, struct.pack("!I", med))
+        if communities:
+            attrs += attribute(0xC0, 8, b"".join(struct.pack("!HH", *c) for c in communities))
+        self._update(b"", attrs, b"".join(map(nlri, prefixes)))
+
+    def withdraw(self, prefixes):
+        self._update(b"".join(map(nlri, prefixes)), b"", b"")
+
+    def wait(self, condition, timeout=15):
+        """Until condition(received) holds. Returns whether it does."""
+        with self.changed:
+            return self.changed.wait_for(lambda: condition(self.received), timeout)
+
+    def close(self):
+        if self.sock is not None:
+            try:
+                self.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            self.sock.close()
+            self.sock = None
+        if self.reader is not None:
+            self.reader.join(5)
+            self.reader = None
+
+    def _update(self, withdrawn, attrs, announced):
+        self.sock.sendall(message(UPDATE, struct.pack("!H", len(withdrawn)) + withdrawn
+                                  + struct.pack("!H", len(attrs)) + attrs + announced))
+
+    def _read_exactly(self, sock, size):
+        data = b""
+        while len(data) < size:
+            piece = sock.recv(size - len(data))
+            if not piece:
+                raise ConnectionError("closed")
+            data += piece
+        return data
+
+    def _read(self):
+        sock = self.sock
+        if sock is None:
+            raise ConnectionError("closed")
+        size, kind = struct.unpack("!HB", self._read_exactly(sock, 19)[16:])
+        body = self._read_exactly(sock, size - 19)
+        with self.changed:
+            self.received.append((kind, body))
+            self.changed.notify_all()
+        return kind, body
+
+    def _read_on(self):
+        try:
+            while True:
+                self._read()
+        except OSError:
+            pass
