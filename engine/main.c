@@ -21,6 +21,14 @@
 #include "engine/engine.h"
 #include "io/kernel/kernel.h"
 
+/*
+ * Read by jemalloc when the program starts: few arenas for few threads, and pages that are
+ * free go back soon. Loading a million prefixes then takes 155 MB instead of 167, for CPU
+ * time within the noise (bench/against-bird).
+ */
+VRS_PUBLIC extern const char *malloc_conf;
+const char *malloc_conf = "narenas:2,dirty_decay_ms:200,muzzy_decay_ms:0";
+
 enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 
 struct options {

@@ -14,7 +14,7 @@
 
 enum {
 	BATCH = 1024,        /* Changes of a version. */
-	LOG_BLOCKS = 64,     /* 65,536 deltas. */
+	LOG_BLOCKS = 32,     /* 32,768 deltas. */
 	MAX_PIN_MS = 120000, /* A listing that takes longer starts over. */
 	MAX_PIN_BYTES = 64 << 20,
 };

@@ -51,7 +51,6 @@ int vrs_attrs_intern(struct vrs_attrs_store *s, const uint8_t *bytes, size_t siz
 		struct vrs_attrs *a = vrs_intern_record(s->sets, found);
 
 		a->info = *info;
-		vrs_intern_publish(s->sets, found);
 	}
 	*id = found;
 	return 0;

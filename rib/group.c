@@ -42,11 +42,8 @@ void vrs_group_store_fini(struct vrs_group_store *s)
 uint32_t vrs_group_intern(struct vrs_group_store *s, const struct vrs_addr *hops, size_t n)
 {
 	bool fresh;
-	uint32_t id = vrs_intern_intern(s->table, hops, n * sizeof(*hops), &fresh);
 
-	if (id != 0 && fresh)
-		vrs_intern_publish(s->table, id);
-	return id;
+	return vrs_intern_intern(s->table, hops, n * sizeof(*hops), &fresh);
 }
 
 bool vrs_group_is_single(const struct vrs_group_store *s, uint32_t id, const struct vrs_addr *hop)

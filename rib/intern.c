@@ -23,11 +23,12 @@ struct slot {
 };
 
 struct handle {
-	struct vrs_intern_head *record; /* What readers see; the writer publishes. */
-	struct vrs_intern_head *made;   /* What the writer sees: set before it is published. */
+	/* Published when it is made: its id reaches readers only behind later release stores. */
+	struct vrs_intern_head *record;
 	uint32_t holders;
-	bool idle;   /* On the idle list. */
-	bool linked; /* In slots[]. */
+	bool idle;     /* On the idle list. */
+	bool linked;   /* In slots[]. */
+	bool released; /* Waits for its grace period; for the writer, who may see it until then. */
 };
 
 struct vrs_intern {
@@ -93,8 +94,8 @@ void vrs_intern_free(struct vrs_intern *t)
 	for (uint32_t id = 1; id < vrs_pool_bound(&t->handles); id++) {
 		struct handle *h = vrs_pool_peek(&t->handles, id);
 
-		if (h != NULL && h->made != NULL)
-			record_free(t, h->made);
+		if (h != NULL && h->record != NULL)
+			record_free(t, h->record);
 	}
 	vrs_pool_fini(&t->handles);
 	vrs_mem_free(t->tag, t->slots, t->n_slots * sizeof(*t->slots));
@@ -159,7 +160,8 @@ static uint32_t add(struct vrs_intern *t, size_t at, uint32_t hash, const void *
 	h->idle = false;
 	if (!note_idle(t, id, h))
 		goto out;
-	h->made = r;
+	h->released = false;
+	vrs_rcu_publish(h->record, r);
 	h->linked = true;
 	t->slots[at] = (struct slot){id, hash};
 	t->n_values++;
@@ -176,13 +178,13 @@ uint32_t vrs_intern_intern(struct vrs_intern *t, const void *bytes, size_t size,
 {
 	uint32_t hash = (uint32_t)vrs_hash(bytes, size);
 
-	if (t->n_values >= t->n_slots / 4 * 3 && !resize(t, t->n_slots * 2))
+	if (t->n_values >= t->n_slots / 8 * 7 && !resize(t, t->n_slots * 2))
 		return 0;
 	size_t at = hash & (t->n_slots - 1);
 	for (; t->slots[at].id != 0; at = (at + 1) & (t->n_slots - 1)) {
 		if (t->slots[at].hash != hash)
 			continue;
-		const struct vrs_intern_head *r = handle_at(t, t->slots[at].id)->made;
+		const struct vrs_intern_head *r = handle_at(t, t->slots[at].id)->record;
 
 		if (r->size == size && memcmp((const char *)r + t->bytes_at, bytes, size) == 0) {
 			*fresh = false;
@@ -195,14 +197,7 @@ uint32_t vrs_intern_intern(struct vrs_intern *t, const void *bytes, size_t size,
 
 void *vrs_intern_record(const struct vrs_intern *t, uint32_t id)
 {
-	return handle_at(t, id)->made;
-}
-
-void vrs_intern_publish(struct vrs_intern *t, uint32_t id)
-{
-	struct handle *h = handle_at(t, id);
-
-	vrs_rcu_publish(h->record, h->made);
+	return handle_at(t, id)->record;
 }
 
 void vrs_intern_get(struct vrs_intern *t, uint32_t id, uint32_t n)
@@ -253,8 +248,8 @@ static void reap(void *ctx, void *obj)
 	uint32_t id = (uint32_t)(uintptr_t)obj;
 	struct handle *h = handle_at(t, id);
 
-	record_free(t, h->made);
-	h->made = NULL;
+	record_free(t, h->record);
+	vrs_rcu_publish(h->record, NULL);
 	vrs_pool_free(&t->handles, id);
 }
 
@@ -262,10 +257,10 @@ void vrs_intern_release(struct vrs_intern *t, uint32_t id)
 {
 	struct handle *h = handle_at(t, id);
 
-	assert(!h->linked && h->holders == 0);
-	vrs_rcu_publish(h->record, NULL);
+	assert(!h->linked && !h->released && h->holders == 0);
+	h->released = true;
 	vrs_reclaim_retire(
-		t->reclaim, reap, t, (void *)(uintptr_t)id, record_size(t, h->made->size));
+		t->reclaim, reap, t, (void *)(uintptr_t)id, record_size(t, h->record->size));
 }
 
 void vrs_intern_turn(struct vrs_intern *t)
@@ -277,7 +272,7 @@ void vrs_intern_turn(struct vrs_intern *t)
 		h->idle = false;
 		if (h->holders > 0 || !h->linked)
 			continue;
-		unlink_slot(t, id, h->made->hash);
+		unlink_slot(t, id, h->record->hash);
 		h->linked = false;
 		if (t->hook != NULL)
 			t->hook(t->hook_ctx, id);

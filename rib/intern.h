@@ -55,8 +55,8 @@ void vrs_intern_free(struct vrs_intern *t);
 /**
  * Find or make the value equal to @p bytes, with no holder counted.
  *
- * A fresh record's caller part is zero and is not seen by readers before
- * vrs_intern_publish(); a found one needs no publishing.
+ * A fresh record's caller part is zero; fill it before the id is shown to any reader (by a
+ * release store of a word that holds it).
  *
  * @param[out] fresh  Whether the record was made now.
  * @return            Its id, or 0 if out of memory or ids.
@@ -64,11 +64,8 @@ void vrs_intern_free(struct vrs_intern *t);
 uint32_t vrs_intern_intern(struct vrs_intern *t, const void *bytes, size_t size, bool *fresh)
 	VRS_NODISCARD;
 
-/** The record of a fresh id, for the writer to fill. */
+/** The record of an id that the writer holds or has just got. */
 void *vrs_intern_record(const struct vrs_intern *t, uint32_t id);
-
-/** Make a filled record visible to readers. */
-void vrs_intern_publish(struct vrs_intern *t, uint32_t id);
 
 /** Count holders up or down. */
 void vrs_intern_get(struct vrs_intern *t, uint32_t id, uint32_t n);
