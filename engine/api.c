@@ -282,10 +282,9 @@ static bool matches(const char *pattern, char *url, const char *path[4])
 	unsigned n = 0;
 
 	for (;;) {
-		size_t plen = strcspn(pattern + 1, "/"), ulen = strcspn(url + 1, "/");
-
 		if (pattern[0] != '/' || url[0] != '/')
 			return pattern[0] == '\0' && url[0] == '\0';
+		size_t plen = strcspn(pattern + 1, "/"), ulen = strcspn(url + 1, "/");
 		if (plen == 1 && pattern[1] == '*') {
 			if (ulen == 0)
 				return false;
