@@ -79,7 +79,7 @@ static void the_socket_comes_from_the_environment(void **state)
 static void wrong_usage_names_what_is_near(void **state)
 {
 	assert_usage("stauts", "did you mean \"status\"");
-	assert_usage("nic shwo vm1", "did you mean \"nic show\"");
+	assert_usage("nic shw vm1", "did you mean \"nic show\"");
 	assert_usage("zzzzzz", "see vrsctl --help");
 	assert_usage("nic show vm1 --naem x", "did you mean --name");
 	assert_usage("nic list -o jsn", "did you mean json");

@@ -90,7 +90,9 @@ static void print_status(struct vrs_ctl *ctl, const json_t *status)
 	print_uptime(ctl->out, integer(status, "uptimeSeconds"));
 	(void)fputc('\n', ctl->out);
 	json_array_foreach(json_object_get(status, "routeServers"), i, server)
+	{
 		print_server(ctl, server);
+	}
 	print_figures(ctl, "Memory", "Bytes", json_object_get(status, "memory"));
 	print_figures(ctl, "Counter", "Count", json_object_get(status, "counters"));
 }

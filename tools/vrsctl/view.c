@@ -118,7 +118,7 @@ static void add_line(
 		const json_t *value = key[0] == '^' ? json_object_get(parent, key + 1)
 						    : json_object_get(row, key);
 
-		if (element != NULL && strcmp(key, r->view->expand) == 0)
+		if (element != NULL && r->view->expand != NULL && strcmp(key, r->view->expand) == 0)
 			value = element;
 		at[c] = r->cells.size;
 		vrs_cell_text(&r->cells, value);
@@ -141,7 +141,10 @@ void vrs_rows_add(struct vrs_rows *r, const json_t *row, const json_t *parent)
 		add_line(r, row, parent, NULL);
 		return;
 	}
-	json_array_foreach(list, i, element) add_line(r, row, parent, element);
+	json_array_foreach(list, i, element)
+	{
+		add_line(r, row, parent, element);
+	}
 }
 
 /* Down the path of arrays; the last one holds the rows. */
@@ -159,7 +162,9 @@ static void descend(
 	char key[64];
 	(void)snprintf(key, sizeof(key), "%.*s", (int)size, path);
 	json_array_foreach(json_object_get(object, key), i, element)
+	{
 		descend(r, element, object, path + size + (path[size] == '/'));
+	}
 }
 
 void vrs_rows_document(struct vrs_rows *r, const json_t *doc)
@@ -172,7 +177,10 @@ void vrs_rows_document(struct vrs_rows *r, const json_t *doc)
 		descend(r, doc, NULL, r->view->rows);
 		return;
 	}
-	json_array_foreach(value, i, element) descend(r, element, doc, r->view->rows);
+	json_array_foreach(value, i, element)
+	{
+		descend(r, element, doc, r->view->rows);
+	}
 }
 
 void vrs_rows_end(struct vrs_rows *r)
