@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "engine/api_internal.h"
+#include "io/bgp/attr.h"
 #include "rib/aspath.h"
 #include "rib/community.h"
 
@@ -57,27 +58,18 @@ struct batch {
 	unsigned visits;
 };
 
-static struct vrs_span attr_value(const struct vrs_attrs *a, uint8_t code)
+static struct vrs_span attr_value(const struct vrs_attrs *a, enum vrs_bgp_attr_code code)
 {
-	struct vrs_reader r = vrs_reader_init(a->bytes, a->head.size);
+	struct vrs_span value = {0};
 
-	while (vrs_reader_left(&r) > 0) {
-		uint8_t flags = vrs_read_u8(&r), c = vrs_read_u8(&r);
-		struct vrs_span value =
-			vrs_read_span(&r, flags & 0x10 ? vrs_read_u16(&r) : vrs_read_u8(&r));
-
-		if (!vrs_reader_ok(&r))
-			break;
-		if (c == code)
-			return value;
-	}
-	return (struct vrs_span){0};
+	(void)vrs_bgp_attr_find(a->bytes, a->head.size, code, &value);
+	return value;
 }
 
 static int batch_add(struct batch *b, const struct vrs_prefix *p, const struct vrs_attrs *a,
 	enum vrs_path_reason reason)
 {
-	struct vrs_span path = a != NULL ? attr_value(a, 2) : (struct vrs_span){0};
+	struct vrs_span path = a != NULL ? attr_value(a, VRS_BGP_AS_PATH) : (struct vrs_span){0};
 
 	if (b->n == BATCH_ROWS || b->n_bytes + path.size > BATCH_BYTES)
 		return 1;
@@ -350,7 +342,7 @@ struct route_show {
 	size_t n;
 };
 
-static json_t *communities(const struct vrs_attrs *a, uint8_t code, size_t each)
+static json_t *communities(const struct vrs_attrs *a, enum vrs_bgp_attr_code code, size_t each)
 {
 	struct vrs_span value = attr_value(a, code);
 	json_t *list = json_array();
@@ -377,7 +369,7 @@ static json_t *path_json(const struct vrs_server *s, const struct vrs_path_view 
 	static const char *const origins[] = {"IGP", "EGP", "incomplete"};
 	const struct vrs_attrs_info *info = &v->attrs->info;
 	const char *state = "valid", *reason = NULL, *peer = "";
-	struct vrs_span path = attr_value(v->attrs, 2);
+	struct vrs_span path = attr_value(v->attrs, VRS_BGP_AS_PATH);
 	char text[4096];
 	json_t *j = json_object();
 
@@ -402,9 +394,10 @@ static json_t *path_json(const struct vrs_server *s, const struct vrs_path_view 
 	json_object_set_new(j, "localPref", json_integer(info->local_pref));
 	json_object_set_new(
 		j, "med", info->flags & VRS_ATTRS_HAS_MED ? json_integer(info->med) : json_null());
-	json_object_set_new(j, "communities", communities(v->attrs, 8, 4));
-	json_object_set_new(j, "extCommunities", communities(v->attrs, 16, 8));
-	json_object_set_new(j, "largeCommunities", communities(v->attrs, 32, 12));
+	json_object_set_new(j, "communities", communities(v->attrs, VRS_BGP_COMMUNITIES, 4));
+	json_object_set_new(j, "extCommunities", communities(v->attrs, VRS_BGP_EXT_COMMUNITIES, 8));
+	json_object_set_new(
+		j, "largeCommunities", communities(v->attrs, VRS_BGP_LARGE_COMMUNITIES, 12));
 	json_object_set_new(j, "state", json_string(state));
 	json_object_set_new(j, "reason", reason != NULL ? json_string(reason) : json_null());
 	return j;

@@ -106,7 +106,7 @@ bool vrs_effective_match(const struct vrs_effective_view *v, const struct vrs_ad
 /* --- States --- */
 
 /* Whether BGP has a route on exactly this prefix that reaches the class. */
-static bool bgp_at(const struct vrs_effective_view *v, const struct vrs_prefix *p)
+VRS_RCU_READER static bool bgp_at(const struct vrs_effective_view *v, const struct vrs_prefix *p)
 {
 	uint32_t group;
 
@@ -115,8 +115,8 @@ static bool bgp_at(const struct vrs_effective_view *v, const struct vrs_prefix *
 		vrs_overlay_pin_of(v->class->overlay, p) == NULL;
 }
 
-static void state_of_overlay(const struct vrs_effective_view *v, const struct vrs_overlay_route *r,
-	struct vrs_effective_route *out)
+VRS_RCU_READER static void state_of_overlay(const struct vrs_effective_view *v,
+	const struct vrs_overlay_route *r, struct vrs_effective_route *out)
 {
 	const struct vrs_overlay *o = v->class->overlay;
 	const struct vrs_overlay_route *endpoint = vrs_overlay_endpoint_of(o, &r->prefix), *first;
@@ -166,8 +166,8 @@ static void state_of_bgp(const struct vrs_effective_view *v, struct vrs_effectiv
 
 /* --- Listing --- */
 
-static int list_overlay(const struct vrs_effective_view *v, struct vrs_effective_cursor *cursor,
-	unsigned *budget, vrs_effective_fn fn, void *ctx)
+VRS_RCU_READER static int list_overlay(const struct vrs_effective_view *v,
+	struct vrs_effective_cursor *cursor, unsigned *budget, vrs_effective_fn fn, void *ctx)
 {
 	enum vrs_route_source source =
 		cursor->phase == PHASE_DEFAULT ? VRS_SOURCE_DEFAULT : VRS_SOURCE_USER;
@@ -221,8 +221,8 @@ static int list_one(void *arg, const struct vrs_prefix *p, uint32_t group)
 	return 0;
 }
 
-static int list_bgp(const struct vrs_effective_view *v, struct vrs_effective_cursor *cursor,
-	unsigned *budget, vrs_effective_fn fn, void *ctx)
+VRS_RCU_READER static int list_bgp(const struct vrs_effective_view *v,
+	struct vrs_effective_cursor *cursor, unsigned *budget, vrs_effective_fn fn, void *ctx)
 {
 	struct bgp_walk w = {v, cursor, budget, fn, ctx};
 	unsigned afi = cursor->phase == PHASE_BGP4 ? VRS_AFI_IP4 : VRS_AFI_IP6;
@@ -300,7 +300,7 @@ static void tell(struct explain *x, const struct vrs_effective_route *r)
 			x->any ? &x->active.prefix : NULL);
 }
 
-static void explain_bgp(struct explain *x, bool active)
+VRS_RCU_READER static void explain_bgp(struct explain *x, bool active)
 {
 	const struct vrs_effective_view *v = x->view;
 	unsigned afi = x->addr->afi;
@@ -320,7 +320,7 @@ static void explain_bgp(struct explain *x, bool active)
 	}
 }
 
-static void explain_overlay(struct explain *x, bool active)
+VRS_RCU_READER static void explain_overlay(struct explain *x, bool active)
 {
 	size_t n;
 	const struct vrs_overlay_route *routes = vrs_overlay_routes(x->view->class->overlay, &n);

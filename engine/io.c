@@ -10,12 +10,12 @@
 
 #include "engine/clock.h"
 #include "engine/model.h"
+#include "io/bgp/attr.h"
 #include "rib/aspath.h"
 #include "rib/base/hash.h"
 
 enum {
 	MAX_PREFIX_RESTART_MS = 60000,
-	CODE_AS_PATH = 2,
 };
 
 static void count(_Atomic uint64_t *c, uint64_t n)
@@ -26,24 +26,6 @@ static void count(_Atomic uint64_t *c, uint64_t n)
 }
 
 /* --- Updates --- */
-
-/* The value of AS_PATH in canonical bytes; empty when there is none. */
-static struct vrs_span as_path(const uint8_t *canonical, size_t size)
-{
-	struct vrs_reader r = vrs_reader_init(canonical, size);
-
-	while (vrs_reader_left(&r) > 0) {
-		uint8_t flags = vrs_read_u8(&r), code = vrs_read_u8(&r);
-		struct vrs_span value =
-			vrs_read_span(&r, flags & 0x10 ? vrs_read_u16(&r) : vrs_read_u8(&r));
-
-		if (!vrs_reader_ok(&r))
-			break;
-		if (code == CODE_AS_PATH)
-			return value;
-	}
-	return (struct vrs_span){0};
-}
 
 static bool next_hop_valid(const struct vrs_server *s, const struct vrs_addr *hop)
 {
@@ -60,7 +42,10 @@ static bool next_hop_valid(const struct vrs_server *s, const struct vrs_addr *ho
 static enum vrs_path_reason reason_of(const struct vrs_server *s, bool ebgp, uint32_t peer_asn,
 	const uint8_t *canonical, size_t size, const struct vrs_attrs_info *info)
 {
-	if (vrs_aspath_contains(as_path(canonical, size), s->asn))
+	struct vrs_span path = {0};
+
+	(void)vrs_bgp_attr_find(canonical, size, VRS_BGP_AS_PATH, &path);
+	if (vrs_aspath_contains(path, s->asn))
 		return VRS_PATH_OWN_AS;
 	if (ebgp && info->first_as != peer_asn)
 		return VRS_PATH_FIRST_AS;

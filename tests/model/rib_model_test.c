@@ -442,7 +442,7 @@ static void check_prefix(struct world *w, unsigned i, const struct answer *a)
 	}
 }
 
-static void check_address(struct world *w, const struct answer *answers, unsigned c,
+VRS_RCU_READER static void check_address(struct world *w, const struct answer *answers, unsigned c,
 	const struct vrs_effective_view *v)
 {
 	struct vrs_addr addr = rng_below(&w->rng, 2)

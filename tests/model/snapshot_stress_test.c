@@ -34,7 +34,7 @@ static _Atomic bool stop;
 static _Atomic uint64_t reads, pinned_reads, bad;
 
 /* All sentinels of a version carry its number. */
-static void look(const struct vrs_version *v)
+VRS_RCU_READER static void look(const struct vrs_version *v)
 {
 	for (unsigned i = 0; i < SENTINELS; i++) {
 		const struct vrs_radix_root *root = &v->root[sentinels[i].afi == VRS_AFI_IP6];

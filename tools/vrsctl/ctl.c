@@ -87,8 +87,7 @@ int vrs_ctl_print_json(struct vrs_ctl *ctl, const json_t *doc)
 		(void)json_dumpf(doc, ctl->out, JSON_COMPACT);
 		(void)fputc('\n', ctl->out);
 	} else {
-		json_array_foreach(value, i, element)
-		{
+		json_array_foreach (value, i, element) {
 			(void)json_dumpf(element, ctl->out, JSON_COMPACT);
 			(void)fputc('\n', ctl->out);
 		}
@@ -179,8 +178,7 @@ static int narrow(struct vrs_ctl *ctl, json_t **doc)
 	if (!v->pick) {
 		found = json_pack("{s:O}", "value", list);
 	} else {
-		json_array_foreach(list, i, element)
-		{
+		json_array_foreach (list, i, element) {
 			const char *is = json_string_value(json_object_get(element, "name"));
 
 			if (is != NULL && strcmp(is, name) == 0)

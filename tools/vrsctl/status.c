@@ -67,8 +67,7 @@ static void print_figures(struct vrs_ctl *ctl, const char *title, const char *un
 
 	(void)fputc('\n', ctl->out);
 	vrs_grid_init(&grid, ctl->out, 2, titles, NULL, VRS_GRID_SAMPLE);
-	json_object_foreach(o, key, value)
-	{
+	json_object_foreach (o, key, value) {
 		if (json_integer_value(value) == 0)
 			continue;
 		text.size = 0;
@@ -89,8 +88,7 @@ static void print_status(struct vrs_ctl *ctl, const json_t *status)
 	(void)fprintf(ctl->out, "vrsd %s, up ", version != NULL ? version : "?");
 	print_uptime(ctl->out, integer(status, "uptimeSeconds"));
 	(void)fputc('\n', ctl->out);
-	json_array_foreach(json_object_get(status, "routeServers"), i, server)
-	{
+	json_array_foreach (json_object_get(status, "routeServers"), i, server) {
 		print_server(ctl, server);
 	}
 	print_figures(ctl, "Memory", "Bytes", json_object_get(status, "memory"));

@@ -35,8 +35,7 @@ static void add_array(struct vrs_buffer *b, const json_t *array)
 
 	if (json_array_size(array) == 0)
 		add_text(b, "-");
-	json_array_foreach(array, i, element)
-	{
+	json_array_foreach (array, i, element) {
 		if (i > 0)
 			add_text(b, ",");
 		vrs_cell_text(b, element);
@@ -141,8 +140,7 @@ void vrs_rows_add(struct vrs_rows *r, const json_t *row, const json_t *parent)
 		add_line(r, row, parent, NULL);
 		return;
 	}
-	json_array_foreach(list, i, element)
-	{
+	json_array_foreach (list, i, element) {
 		add_line(r, row, parent, element);
 	}
 }
@@ -161,8 +159,7 @@ static void descend(
 	size_t size = strcspn(path, "/");
 	char key[64];
 	(void)snprintf(key, sizeof(key), "%.*s", (int)size, path);
-	json_array_foreach(json_object_get(object, key), i, element)
-	{
+	json_array_foreach (json_object_get(object, key), i, element) {
 		descend(r, element, object, path + size + (path[size] == '/'));
 	}
 }
@@ -177,8 +174,7 @@ void vrs_rows_document(struct vrs_rows *r, const json_t *doc)
 		descend(r, doc, NULL, r->view->rows);
 		return;
 	}
-	json_array_foreach(value, i, element)
-	{
+	json_array_foreach (value, i, element) {
 		descend(r, element, doc, r->view->rows);
 	}
 }

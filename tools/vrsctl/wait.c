@@ -38,10 +38,8 @@ static void count_sessions(struct seen *s, const json_t *server)
 	json_t *peering, *session;
 	size_t i, j;
 
-	json_array_foreach(json_object_get(server, "peerings"), i, peering)
-	{
-		json_array_foreach(json_object_get(peering, "sessions"), j, session)
-		{
+	json_array_foreach (json_object_get(server, "peerings"), i, peering) {
+		json_array_foreach (json_object_get(peering, "sessions"), j, session) {
 			const char *state = json_string_value(json_object_get(session, "state"));
 
 			s->sessions++;
@@ -56,8 +54,7 @@ static void look(struct seen *s, const json_t *status)
 	size_t i;
 
 	*s = (struct seen){.answered = true, .quiet_ms = INT64_MAX};
-	json_array_foreach(json_object_get(status, "routeServers"), i, server)
-	{
+	json_array_foreach (json_object_get(status, "routeServers"), i, server) {
 		json_int_t quiet = integer(server, "quietMilliseconds");
 
 		count_sessions(s, server);
