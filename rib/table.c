@@ -27,6 +27,7 @@ enum {
 	BURST = 32,
 	MAX_PEERS = 65536,
 	UNLINKED = UINT16_MAX, /* n_paths of an entry that is not in the tree. */
+	RETURNS_CHUNK = 2048,  /* Entries unlinked in one turn: about 300 us. */
 	SWEEP_CHUNK = 8192,    /* Entries looked at in one turn: about 100 us. */
 };
 
@@ -191,9 +192,8 @@ void vrs_table_peer_down(struct vrs_table *t, uint16_t slot)
 		peer_retire(t, peer);
 		return;
 	}
-	/* One scan serves all that are down; start over so that it passes every entry. */
+	/* One scan, round and round, serves all that are down until none is. */
 	t->n_down++;
-	t->sweep_at = 1;
 }
 
 /* --- Decision --- */
@@ -673,28 +673,32 @@ static void entry_free(void *ctx, void *obj)
 	vrs_pool_free(&t->entries, (uint32_t)(uintptr_t)obj);
 }
 
-static void take_returns(struct vrs_table *t)
+/* An empty entry that nobody outside knows of any more. */
+static void take_return(struct vrs_table *t, uint32_t index)
 {
-	uint32_t ids[256], n;
+	struct vrs_entry *e = entry_in_use(t, index);
 
-	while ((n = vrs_spsc_pop(&t->returns, ids, VRS_N_ELEMS(ids))) > 0) {
-		for (uint32_t i = 0; i < n; i++) {
-			struct vrs_entry *e = entry_in_use(t, ids[i]);
-
-			/* In use again, or given back twice while it came and went: not now. */
-			if (e == NULL || e->n_paths > 0 || atomic_load(&e->dirty) != 0)
-				continue;
-			struct vrs_prefix p = vrs_entry_prefix(e);
-			if (vrs_radix_remove(radix_of(t, p.afi), &p) != 0) {
-				/* No memory: go round again. */
-				mark_dirty(t, ids[i], e, VRS_DIRTY_EXPORT);
-				continue;
-			}
-			e->n_paths = UNLINKED;
-			vrs_reclaim_retire(
-				t->reclaim, entry_free, t, (void *)(uintptr_t)ids[i], sizeof(*e));
-		}
+	/* In use again, or given back twice while it came and went: not now. */
+	if (e == NULL || e->n_paths > 0 || atomic_load(&e->dirty) != 0)
+		return;
+	struct vrs_prefix p = vrs_entry_prefix(e);
+	if (vrs_radix_remove(radix_of(t, p.afi), &p) != 0) {
+		/* No memory: go round again. */
+		mark_dirty(t, index, e, VRS_DIRTY_EXPORT);
+		return;
 	}
+	e->n_paths = UNLINKED;
+	vrs_reclaim_retire(t->reclaim, entry_free, t, (void *)(uintptr_t)index, sizeof(*e));
+}
+
+/* @return Whether there may be more. */
+static bool take_returns(struct vrs_table *t)
+{
+	uint32_t ids[RETURNS_CHUNK], n = vrs_spsc_pop(&t->returns, ids, RETURNS_CHUNK);
+
+	for (uint32_t i = 0; i < n; i++)
+		take_return(t, ids[i]);
+	return n == RETURNS_CHUNK;
 }
 
 bool vrs_table_turn(struct vrs_table *t)
@@ -703,10 +707,10 @@ bool vrs_table_turn(struct vrs_table *t)
 		sweep(t);
 	if (t->redecide_at != 0)
 		redecide(t);
-	take_returns(t);
+	bool more = take_returns(t);
 	vrs_attrs_turn(t->attrs);
 	vrs_group_turn(&t->groups);
-	return t->n_down > 0 || t->redecide_at != 0;
+	return more || t->n_down > 0 || t->redecide_at != 0;
 }
 
 /* --- Looking --- */
