@@ -8,8 +8,14 @@
  * script announces, withdraws, drops sessions and changes the configuration; at every
  * checkpoint each prefix's ECMP set and exported path, and the effective route of sampled
  * addresses in every class, must be the same in both.
+ *
+ * All the while other threads look at the current version and at pinned ones. Sentinel
+ * prefixes get one next hop together between two versions, so whoever sees two of them
+ * disagree has seen a torn or mixed version.
  */
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +31,13 @@ enum {
 	ATTRS = 40,
 	CLASSES = 8,
 	HOPS = 4,
+	READERS = 2,
+	SENTINELS = 7,
 };
+
+/* Where rng_addr() never looks: they change no other answer. */
+static const char *const sentinel_texts[SENTINELS] = {"11.0.0.0/15", "11.22.0.0/16",
+	"11.22.33.0/24", "11.22.33.44/32", "b0b::/16", "b0b:1::/48", "b0b:1::1/128"};
 
 struct twin_attrs {
 	struct vrs_attrs_info info;
@@ -49,6 +61,11 @@ struct world {
 	struct vrs_class classes[CLASSES];
 	struct vrs_overlay_route routes[CLASSES][24];
 	size_t n_routes[CLASSES];
+	struct vrs_prefix sentinels[SENTINELS];
+	int sentinel_slot;
+	pthread_t readers[READERS];
+	_Atomic bool stop;
+	_Atomic uint64_t looks, mixed;
 	struct rng rng;
 };
 
@@ -119,15 +136,17 @@ static void peer_up(struct world *w, unsigned p)
 	assert_true(w->slots[p] >= 0);
 }
 
+static void *reader(void *arg);
+
 static struct world *world_new(uint64_t seed)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
 	vrs_thread_register_rcu();
 	w->rng.s = seed;
-	w->reclaim = vrs_reclaim_new(VRS_RECLAIM_CALLER);
+	w->reclaim = vrs_reclaim_new(VRS_RECLAIM_WORKER);
 	assert_int_equal(
-		vrs_propagation_init(&w->propagation, VRS_RECLAIM_CALLER, no_wake, NULL), 0);
+		vrs_propagation_init(&w->propagation, VRS_RECLAIM_WORKER, no_wake, NULL), 0);
 	w->table = vrs_table_new(w->reclaim, &w->config);
 	w->rib = vrs_rib_new(&w->propagation, w->table);
 	vrs_propagation_add(&w->propagation, w->rib);
@@ -158,6 +177,13 @@ static struct world *world_new(uint64_t seed)
 	}
 	for (unsigned c = 0; c < CLASSES; c++)
 		make_class(w, c);
+	for (unsigned i = 0; i < SENTINELS; i++)
+		assert_int_equal(vrs_prefix_parse(&w->sentinels[i], sentinel_texts[i]), 0);
+	struct vrs_path_source source = {
+		.addr = vrs_addr_ip4(0x0a0002ff), .connection = 99, .ebgp = true};
+	w->sentinel_slot = vrs_table_peer_add(w->table, &source);
+	for (unsigned i = 0; i < READERS; i++)
+		assert_int_equal(pthread_create(&w->readers[i], NULL, reader, w), 0);
 	return w;
 }
 
@@ -174,34 +200,88 @@ static void world_free(struct world *w)
 	free(w);
 }
 
+/* --- Readers --- */
+
+VRS_RCU_READER static void look(struct world *w, const struct vrs_version *v)
+{
+	uint32_t first = 0;
+
+	for (unsigned i = 0; i < SENTINELS; i++) {
+		uint32_t group = 0;
+
+		(void)vrs_radix_find(
+			&v->root[w->sentinels[i].afi == VRS_AFI_IP6], &w->sentinels[i], &group);
+		if (i == 0)
+			first = group;
+		else if (group != first)
+			atomic_fetch_add(&w->mixed, 1);
+	}
+	if (first != 0 && vrs_group_find(&w->table->groups, first) == NULL)
+		atomic_fetch_add(&w->mixed, 1);
+	atomic_fetch_add(&w->looks, 1);
+}
+
+static void *reader(void *arg)
+{
+	struct world *w = arg;
+
+	vrs_thread_register_rcu();
+	while (!atomic_load(&w->stop)) {
+		vrs_rcu_enter();
+		look(w, vrs_snapshot_current(w->rib->snapshot));
+		struct vrs_version *v = vrs_snapshot_pin(w->rib->snapshot);
+		vrs_rcu_leave();
+		for (unsigned i = 0; i < 20; i++) {
+			vrs_rcu_enter();
+			if (vrs_version_check(v) == 0)
+				look(w, v);
+			vrs_rcu_leave();
+		}
+		vrs_version_unpin(v);
+	}
+	vrs_thread_unregister_rcu();
+	return NULL;
+}
+
+static void send(struct world *w, int slot, const struct vrs_prefix *p, int attrs);
+
+/* All of them in one batch, before the next version. */
+static void move_sentinels(struct world *w, int attrs)
+{
+	for (unsigned i = 0; i < SENTINELS; i++)
+		send(w, w->sentinel_slot, &w->sentinels[i], attrs);
+}
+
 /* --- The script --- */
+
+/* Announce with a set of attributes, or withdraw (attrs < 0). */
+static void send(struct world *w, int slot, const struct vrs_prefix *p, int attrs)
+{
+	uint8_t nlri[17];
+	struct vrs_writer wr = vrs_writer_init(nlri, sizeof(nlri));
+	uint32_t id;
+
+	vrs_prefix_write(&wr, p);
+	struct vrs_span span = {nlri, vrs_writer_size(&wr)};
+	if (attrs < 0) {
+		vrs_table_withdraw(w->table, (uint16_t)slot, p->afi, span);
+		return;
+	}
+	const struct twin_attrs *a = &w->attrs[attrs];
+	assert_int_equal(vrs_attrs_intern(w->table->attrs, a->bytes, a->size, &a->info, &id), 0);
+	assert_int_equal(
+		vrs_table_announce(w->table, (uint16_t)slot, p->afi, span, id, VRS_PATH_USABLE), 1);
+}
 
 static void announce(struct world *w, unsigned prefix, unsigned peer, unsigned attrs)
 {
-	const struct twin_attrs *a = &w->attrs[attrs];
-	struct vrs_writer wr;
-	uint8_t nlri[17];
-	uint32_t id;
-
-	wr = vrs_writer_init(nlri, sizeof(nlri));
-	vrs_prefix_write(&wr, &w->prefixes[prefix]);
-	assert_int_equal(vrs_attrs_intern(w->table->attrs, a->bytes, a->size, &a->info, &id), 0);
-	assert_int_equal(
-		vrs_table_announce(w->table, (uint16_t)w->slots[peer], w->prefixes[prefix].afi,
-			(struct vrs_span){nlri, vrs_writer_size(&wr)}, id, VRS_PATH_USABLE),
-		1);
+	send(w, w->slots[peer], &w->prefixes[prefix], (int)attrs);
 	w->announced[prefix][peer] = (int)attrs + 1;
 }
 
 static void withdraw(struct world *w, unsigned prefix, unsigned peer)
 {
-	struct vrs_writer wr;
-	uint8_t nlri[17];
-
-	wr = vrs_writer_init(nlri, sizeof(nlri));
-	vrs_prefix_write(&wr, &w->prefixes[prefix]);
-	vrs_table_withdraw(w->table, (uint16_t)w->slots[peer], w->prefixes[prefix].afi,
-		(struct vrs_span){nlri, vrs_writer_size(&wr)});
+	send(w, w->slots[peer], &w->prefixes[prefix], -1);
 	w->announced[prefix][peer] = 0;
 }
 
@@ -504,20 +584,31 @@ static void a_million_operations_agree_with_the_twin(void **state)
 
 	for (uint64_t i = 0; i < n; i++) {
 		step(w);
-		if (i % 128 == 0)
+		if (i % 128 == 0) {
+			move_sentinels(w, (int)rng_below(&w->rng, ATTRS + 1) - 1);
 			settle(w);
+		}
 		if (i % 2048 == 0)
 			check(w);
 	}
 	check(w);
+	atomic_store(&w->stop, true);
+	for (unsigned i = 0; i < READERS; i++)
+		pthread_join(w->readers[i], NULL);
+	print_message("%llu looks of readers\n", (unsigned long long)atomic_load(&w->looks));
+	assert_true(atomic_load(&w->looks) > 0);
+	assert_int_equal(atomic_load(&w->mixed), 0);
+	move_sentinels(w, -1);
 	/* Everything withdrawn: nothing is left behind. */
 	for (unsigned p = 0; p < PEERS; p++)
 		for (unsigned i = 0; i < PREFIXES; i++)
 			if (w->announced[i][p])
 				withdraw(w, i, p);
 	check(w);
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 4; i++) {
 		settle(w);
+		vrs_reclaim_drain(w->reclaim);
+	}
 	assert_int_equal(w->table->radix[0].n + w->table->radix[1].n, 0);
 	assert_int_equal(w->table->entries.n_live, 0);
 	assert_int_equal(vrs_attrs_count(w->table->attrs), 0);
