@@ -201,13 +201,14 @@ void vrs_table_peer_down(struct vrs_table *t, uint16_t slot)
 static void mark_dirty(struct vrs_table *t, uint32_t index, struct vrs_entry *e, uint32_t what)
 {
 	/* In the ring with these bits already, and not taken yet: nothing to do. */
-	if ((atomic_load(&e->dirty) & what) == what || atomic_fetch_or(&e->dirty, what) != 0)
+	if ((atomic_load(&e->dirty) & what) == what ||
+		(atomic_fetch_or(&e->dirty, what) & ~(uint32_t)VRS_DIRTY_HELD) != 0)
 		return;
 	if (vrs_spsc_push(&t->dirty, index))
 		atomic_fetch_add_explicit(&t->n_marked, 1, memory_order_relaxed);
 	else
 		/* Out of memory: the next change of the entry tries again. */
-		atomic_store(&e->dirty, 0);
+		atomic_fetch_and(&e->dirty, VRS_DIRTY_HELD);
 }
 
 static uint64_t export_word(const struct vrs_path *p, const struct vrs_attrs_info *info, bool ebgp)
@@ -678,7 +679,7 @@ static void take_return(struct vrs_table *t, uint32_t index)
 {
 	struct vrs_entry *e = entry_in_use(t, index);
 
-	/* In use again, or given back twice while it came and went: not now. */
+	/* In use again, taken again, or given back twice while it came and went: not now. */
 	if (e == NULL || e->n_paths > 0 || atomic_load(&e->dirty) != 0)
 		return;
 	struct vrs_prefix p = vrs_entry_prefix(e);
@@ -778,11 +779,20 @@ uint32_t vrs_table_take_dirty(struct vrs_table *t, uint32_t *indices, uint8_t *w
 	for (uint32_t i = 0; i < n; i++)
 		__builtin_prefetch(vrs_table_entry(t, indices[i]), 1);
 	for (uint32_t i = 0; i < n; i++)
-		what[i] = (uint8_t)atomic_exchange(&vrs_table_entry(t, indices[i])->dirty, 0);
+		what[i] = (uint8_t)(atomic_exchange(&vrs_table_entry(t, indices[i])->dirty,
+					    VRS_DIRTY_HELD) &
+			~(uint32_t)VRS_DIRTY_HELD);
 	return n;
 }
 
 bool vrs_table_give_back(struct vrs_table *t, uint32_t index)
 {
-	return vrs_spsc_push(&t->returns, index);
+	struct vrs_entry *e = vrs_table_entry(t, index);
+
+	/* Let go first: the writer may read the message at once. */
+	atomic_fetch_and(&e->dirty, ~(uint32_t)VRS_DIRTY_HELD);
+	if (vrs_spsc_push(&t->returns, index))
+		return true;
+	atomic_fetch_or(&e->dirty, VRS_DIRTY_HELD);
+	return false;
 }

@@ -37,7 +37,9 @@
  *
  * **Life of an entry.** first path -> ... -> last path gone (VRS_EXPORT_EMPTY, dirty) ->
  * propagation has told everyone -> vrs_table_give_back() -> writer unlinks it, unless a path
- * came back -> grace period -> freed, the index free again.
+ * came back -> grace period -> freed, the index free again. From the moment propagation takes
+ * an entry until it gives it back, `dirty` carries VRS_DIRTY_HELD, and the writer leaves it:
+ * a give-back may be overtaken by another change that propagation has taken already.
  */
 
 /** One path: 8 bytes. */
@@ -75,7 +77,7 @@ struct vrs_entry {
 	uint8_t len;
 	uint8_t afi;
 	uint16_t n_paths;          /* Writer's; 65535 when the entry is not in the tree. */
-	_Atomic uint32_t dirty;    /* enum vrs_dirty; 0 = not in the ring. */
+	_Atomic uint32_t dirty;    /* enum vrs_dirty; a change bit = in the ring. */
 	_Atomic uint64_t forward;  /**< Next-hop group id; 0 = nothing usable. */
 	_Atomic uint64_t export;   /**< VRS_EXPORT_*. */
 	union vrs_path_list paths; /* Writer's. */
@@ -213,6 +215,7 @@ struct vrs_prefix vrs_entry_prefix(const struct vrs_entry *e);
 enum vrs_dirty {
 	VRS_DIRTY_FORWARD = 1 << 0,
 	VRS_DIRTY_EXPORT = 1 << 1,
+	VRS_DIRTY_HELD = 1 << 7, /**< Not a change: propagation may know the index. */
 };
 
 /**

@@ -208,6 +208,30 @@ static void the_same_route_from_the_other_session_is_not_told_again(void **state
 	assert_int_equal(drain(w), 1);
 }
 
+/* Propagation takes a change, sees a later one in the words, gives back, and only then takes
+ * the later one: it knows the index again, so the first give-back must not free it. */
+static void an_entry_that_is_taken_again_is_not_freed(void **state)
+{
+	struct world *w = *state;
+	uint16_t a = peer(w, 0, 0, VRS_CLASS_NVA);
+	uint32_t id;
+	uint8_t what;
+
+	announce(w, a, "192.0.2.0/24", attrs(w, 1, 4, 1));
+	assert_int_equal(vrs_table_take_dirty(w->table, &id, &what, 1), 1);
+	withdraw(w, a, "192.0.2.0/24");
+	assert_true(atomic_load(&vrs_table_entry(w->table, id)->export) & VRS_EXPORT_EMPTY);
+	assert_true(vrs_table_give_back(w->table, id));
+	assert_int_equal(vrs_table_take_dirty(w->table, &id, &what, 1), 1);
+	(void)vrs_table_turn(w->table);
+	vrs_reclaim_drain(w->reclaim);
+	assert_int_equal(w->table->entries.n_live, 1);
+	assert_true(vrs_table_give_back(w->table, id));
+	(void)vrs_table_turn(w->table);
+	vrs_reclaim_drain(w->reclaim);
+	assert_int_equal(w->table->entries.n_live, 0);
+}
+
 /* Three paths fit the entry; the fourth and the eleventh open a block. */
 static void any_number_of_paths_comes_and_goes(void **state)
 {
@@ -383,6 +407,7 @@ int main(void)
 		CASE(an_entry_is_in_the_dirty_ring_once),
 		CASE(an_attribute_change_is_dirty_for_export_alone),
 		CASE(the_same_route_from_the_other_session_is_not_told_again),
+		CASE(an_entry_that_is_taken_again_is_not_freed),
 		CASE(any_number_of_paths_comes_and_goes),
 		CASE(routes_of_a_new_session_survive_the_sweep_of_the_old),
 		CASE(a_gateways_path_is_used_but_not_told_without_branch_to_branch),
