@@ -91,11 +91,36 @@ static void withdraw(struct vrs_neighbor *n, const struct vrs_bgp_nlri *nlri)
 	count(&n->server->io->counters.prefixes_withdrawn, nlri->n);
 }
 
+static uint32_t n_paths(const struct vrs_neighbor *n)
+{
+	return vrs_table_peer(n->server->table, (uint16_t)n->slot)->n_paths;
+}
+
+static void on_recount(struct vrs_timer *t)
+{
+	struct vrs_neighbor *n = VRS_CONTAINER_OF(t, struct vrs_neighbor, recount);
+
+	n->counted -= n->replaced;
+	n->replaced = 0;
+}
+
+/* The cloud's counting: an announcement counts also when it replaces; what it replaced is
+ * subtracted one second after the peer's last UPDATE. */
+static void count_azure(
+	struct vrs_neighbor *n, uint32_t withdrawn, uint32_t announced, uint32_t fresh)
+{
+	n->counted += announced;
+	n->counted -= VRS_MIN((uint64_t)withdrawn, n->counted);
+	n->replaced += announced - fresh;
+	n->recount.fn = on_recount;
+	vrs_timer_arm(&n->server->io->wheel, &n->recount, 1000);
+}
+
 /* More routes than the peer may send. Runs after an UPDATE was taken in whole. */
 static void check_max(struct vrs_neighbor *n)
 {
 	struct vrs_io *io = n->server->io;
-	uint32_t have = vrs_table_peer(n->server->table, (uint16_t)n->slot)->n_paths;
+	uint64_t have = n->count_azure ? n->counted : n_paths(n);
 
 	if (n->max_prefixes == 0 || have <= n->max_prefixes) {
 		n->max_warned = false;
@@ -103,14 +128,14 @@ static void check_max(struct vrs_neighbor *n)
 	}
 	if (n->max_action != VRS_MAX_PREFIX_RESTART) {
 		if (!n->max_warned)
-			vrs_log(VRS_LOG_WARNING, "%s/%s: %u prefixes, limit %u", n->server->name,
-				n->name, have, n->max_prefixes);
+			vrs_log(VRS_LOG_WARNING, "%s/%s: %llu prefixes, limit %u", n->server->name,
+				n->name, (unsigned long long)have, n->max_prefixes);
 		n->max_warned = true;
 		return;
 	}
 	count(&io->counters.max_prefix_hits, 1);
-	vrs_log(VRS_LOG_WARNING, "%s/%s: %u prefixes, limit %u: session closed for 60 s",
-		n->server->name, n->name, have, n->max_prefixes);
+	vrs_log(VRS_LOG_WARNING, "%s/%s: %llu prefixes, limit %u: session closed for 60 s",
+		n->server->name, n->name, (unsigned long long)have, n->max_prefixes);
 	vrs_session_restart(n->session, VRS_BGP_CEASE_MAX_PREFIXES, "maximum prefixes reached",
 		MAX_PREFIX_RESTART_MS);
 }
@@ -126,6 +151,8 @@ static bool on_update(void *user, struct vrs_session *session, const struct vrs_
 	struct vrs_neighbor *n = user;
 	struct vrs_io_counters *c = &n->server->io->counters;
 
+	uint32_t before = n_paths(n), left;
+
 	count(&c->updates, 1);
 	count(&c->attributes_discarded, u->n_discarded);
 	withdraw(n, &u->withdrawn);
@@ -134,12 +161,17 @@ static bool on_update(void *user, struct vrs_session *session, const struct vrs_
 		count(&c->treat_as_withdraw, 1);
 		withdraw(n, &u->announced);
 		withdraw(n, &u->mp_reach);
+		if (n->count_azure)
+			count_azure(n, before - n_paths(n), 0, 0);
 		return true;
 	}
+	left = n_paths(n);
 	if (u->announced.n > 0)
 		announce(n, u, VRS_BGP_CLASSIC, &u->announced);
 	if (u->mp_reach.n > 0)
 		announce(n, u, VRS_BGP_MP, &u->mp_reach);
+	if (n->count_azure)
+		count_azure(n, before - left, u->announced.n + u->mp_reach.n, n_paths(n) - left);
 	check_max(n);
 	return true;
 }
@@ -230,6 +262,8 @@ static void on_down(void *user, struct vrs_session *session, const struct vrs_se
 	if (n->slot >= 0)
 		vrs_table_peer_down(s->table, (uint16_t)n->slot);
 	n->slot = -1;
+	n->counted = n->replaced = 0;
+	vrs_timer_cancel(&s->io->wheel, &n->recount);
 	if (n->export != NULL)
 		vrs_propagation_close(s->io->propagation, n->export);
 	n->export = NULL;
@@ -372,6 +406,7 @@ static struct vrs_neighbor *neighbor_find(
 
 static void neighbor_free(struct vrs_neighbor *n)
 {
+	vrs_timer_cancel(&n->server->io->wheel, &n->recount);
 	vrs_session_free(n->session);
 	free(n->name);
 	free(n);
@@ -431,6 +466,7 @@ static void neighbor_settings(struct vrs_neighbor *n, const struct vrs_cfg_route
 {
 	uint32_t limit = rs->limit_routes_per_peer;
 
+	n->count_azure = rs->limit_counting_azure;
 	n->max_action = c->max_prefix_action;
 	n->max_prefixes = c->max_prefixes;
 	if (limit != 0 && (n->max_prefixes == 0 || limit < n->max_prefixes)) {

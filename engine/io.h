@@ -46,6 +46,10 @@ struct vrs_neighbor {
 	uint32_t max_prefixes; /* The lower of maxPrefixes and routesPerPeer; 0 = none. */
 	enum vrs_max_prefix_action max_action;
 	bool max_warned;
+	bool count_azure;         /* limits.counting: azure; then: */
+	uint64_t counted;         /* Announcements, less withdrawals and settled replacements. */
+	uint64_t replaced;        /* Of these, replacements not settled yet. */
+	struct vrs_timer recount; /* One second after the last UPDATE. */
 	struct vrs_session *session;
 	struct vrs_export *export; /* While Established. */
 	int slot;                  /* In the table, while Established; -1 otherwise. */

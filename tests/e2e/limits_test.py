@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vrs contributors
+"""Limits of a peer: maximum prefixes with each action, and both ways of counting.
+
+    python3 tests/e2e/limits_test.py --build DIR
+
+Runs itself again in a network namespace of its own; ends only what it started.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from speaker import NOTIFICATION, Speaker  # noqa: E402
+
+CONFIG = """
+process: {{stateDir: {dir}, controlSocket: {dir}/vrs.sock}}
+virtualNetworks:
+  - name: hub
+    addressPrefixes: [10.0.0.0/16]
+    subnets:
+      - {{name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}}
+      - {{name: nva, addressPrefix: 10.0.1.0/24}}
+routeServers:
+  - name: rs
+    virtualNetwork: hub
+    virtualRouterIps: [10.0.0.4]
+    limits: {limits}
+    bgpConnections:
+      - {{name: nva, peerIp: 10.0.1.4, peerAsn: 65001, passive: true{more}}}
+"""
+PREFIXES = ["203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24"]
+BUILD = None
+
+
+class Connection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("vrs")
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(10)
+        self.sock.connect(self.path)
+
+
+class Limits(unittest.TestCase):
+    def start(self, limits, more=""):
+        directory = tempfile.mkdtemp(prefix="vrs-limits-")
+        self.addCleanup(shutil.rmtree, directory)
+        with open(f"{directory}/vrs.yaml", "w", encoding="ascii") as f:
+            f.write(CONFIG.format(dir=directory, limits=limits, more=more))
+        log = open(f"{directory}/log", "w", encoding="ascii")
+        self.addCleanup(log.close)
+        daemon = subprocess.Popen(
+            [f"{BUILD}/engine/vrsd", "--config", f"{directory}/vrs.yaml"], stderr=log)
+        self.addCleanup(self.stop, daemon)
+        self.socket = f"{directory}/vrs.sock"
+        speaker = Speaker("10.0.1.4", "10.0.0.4", 65001).open()
+        self.addCleanup(speaker.close)
+        return speaker
+
+    def stop(self, daemon):
+        daemon.send_signal(signal.SIGTERM)
+        self.assertEqual(daemon.wait(20), 0)
+
+    def get(self, path):
+        connection = Connection(self.socket)
+        connection.request("GET", path)
+        answer = json.loads(connection.getresponse().read())
+        connection.close()
+        return answer
+
+    def session(self):
+        return self.get("/v1/status")["routeServers"][0]["peerings"][0]["sessions"][0]
+
+    def wait(self, what, condition, timeout=15):
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            if condition():
+                return
+            time.sleep(0.05)
+        self.fail(f"not within {timeout} s: {what}; {self.session()}")
+
+    def assert_ceased(self, speaker):
+        self.assertTrue(speaker.wait(
+            lambda got: any(k == NOTIFICATION and b[:2] == b"\x06\x01" for k, b in got)))
+        self.wait("the session is down", lambda: self.session()["state"] != "Established")
+        error = self.session()["lastError"]
+        self.assertEqual((error["code"], error["subcode"], error["direction"]), (6, 1, "sent"))
+
+    def test_over_routes_per_peer_is_cease_1(self):
+        speaker = self.start("{routesPerPeer: 2}")
+        speaker.announce(PREFIXES)
+        self.assert_ceased(speaker)
+
+    def test_at_the_limit_stays(self):
+        speaker = self.start("{routesPerPeer: 3}")
+        speaker.announce(PREFIXES)
+        speaker.announce(PREFIXES, med=5)  # Replaces: distinct prefixes are what counts.
+        self.wait("received", lambda: self.session()["prefixesReceived"] == 3)
+        self.assertEqual(self.session()["state"], "Established")
+
+    def test_azure_counts_replacements_too(self):
+        speaker = self.start("{routesPerPeer: 5, counting: azure}")
+        speaker.announce(PREFIXES)
+        speaker.announce(PREFIXES, med=5)
+        self.assert_ceased(speaker)
+
+    def test_azure_forgives_a_second_later(self):
+        speaker = self.start("{routesPerPeer: 5, counting: azure}")
+        speaker.announce(PREFIXES)
+        speaker.announce(PREFIXES[:2], med=5)  # 5 counted, 3 after a second of quiet
+        self.wait("received", lambda: self.session()["prefixesReceived"] == 3)
+        time.sleep(1.3)  # The rule under test is a time.
+        speaker.announce(PREFIXES[:2], med=6)
+        speaker.withdraw(PREFIXES[2:])
+        self.wait("withdrawn", lambda: self.session()["prefixesReceived"] == 2)
+        self.assertEqual(self.session()["state"], "Established")
+
+    def test_warn_keeps_the_session_and_the_routes(self):
+        speaker = self.start("{}", ", maxPrefixes: 2, maxPrefixAction: warn")
+        speaker.announce(PREFIXES)
+        self.wait("usable", lambda: self.session()["prefixesUsable"] == 3)
+        self.assertEqual(self.session()["state"], "Established")
+
+    def test_discard_keeps_what_is_over_as_unusable(self):
+        speaker = self.start("{}", ", maxPrefixes: 2, maxPrefixAction: discard")
+        speaker.announce(PREFIXES)
+        self.wait("received", lambda: self.session()["prefixesReceived"] == 3)
+        self.assertEqual(self.session()["prefixesUsable"], 2)
+        rows = self.get("/v1/routeServers/rs/bgpConnections/nva/learnedRoutes")
+        reasons = [r.get("reason") for r in rows["RouteServiceRole_IN_0"]]
+        self.assertEqual(sorted(filter(None, reasons)), ["limit"])
+
+
+def main():
+    global BUILD
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    BUILD = os.path.abspath(args.build)
+    if not args.inside:
+        os.execvp("unshare", ["unshare", "-n", sys.executable, os.path.abspath(__file__),
+                              "--inside", "--build", BUILD])
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    for a in ("10.0.0.4", "10.0.1.4"):
+        subprocess.run(["ip", "addr", "add", f"{a}/32", "dev", "lo"], check=True)
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    failed = len({str(t) for t, _ in result.failures + result.errors})
+    print(f"{result.testsRun - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
