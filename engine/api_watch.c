@@ -5,7 +5,8 @@
 /*
  * /v1/watch: deltas as they happen, one JSON object a line, from a cursor in the log. Who
  * falls behind the log gets one "resync" line and goes on from there. A NIC's stream shows
- * what changes for that NIC: what its overlay hides is left out.
+ * what changes for that NIC: what its overlay hides is left out, and another configuration is
+ * a resync. The stream ends when what it watches is gone.
  */
 
 #include <errno.h>
@@ -63,21 +64,52 @@ static int resync(struct watch *w, struct vrs_text *out)
 	uint64_t version = vrs_snapshot_current(w->server->rib->snapshot)->number;
 	vrs_rcu_leave();
 	vrs_stream_row(&w->stream, out,
-		json_pack("{s:I,s:I,s:s,s:s,s:s,s:n,s:[],s:s}", "sequence", (json_int_t)w->cursor,
+		json_pack("{s:I,s:I,s:s,s:s,s:n,s:[],s:s}", "sequence", (json_int_t)w->cursor,
 			"version", (json_int_t)version, w->nic >= 0 ? "nic" : "routeServer",
 			w->name, "op", "resync", "prefix", "nextHops", "source",
 			"VirtualNetworkGateway"));
 	return VRS_STREAM_FLUSH;
 }
 
+/* Follow a new configuration: what is hidden from the NIC may be another set now. @return
+ * Whether the stream can go on. */
+static bool follow(struct watch *w, bool *changed)
+{
+	struct vrs_model *now = vrs_engine_model(w->engine), *old = w->stream.model;
+	int nic = -1, server;
+
+	*changed = now != old;
+	if (!*changed) {
+		vrs_model_put(now);
+		return true;
+	}
+	if (w->nic >= 0) {
+		nic = vrs_model_nic(now, w->name);
+		server = nic < 0 ? -1 : now->classes[now->nic_class[nic]].route_server;
+	} else {
+		server = vrs_model_route_server(now, w->name);
+	}
+	if (server < 0 || now->servers[server] != w->server) {
+		vrs_model_put(now);
+		return false;
+	}
+	w->nic = nic;
+	w->stream.model = now;
+	vrs_model_put(old);
+	return true;
+}
+
 static int watch_fill(struct vrs_stream *s, struct vrs_text *out)
 {
 	struct watch *w = (struct watch *)s;
+	bool changed;
 	struct vrs_delta deltas[STEP];
 	uint64_t woken;
 
-	if (atomic_load(&w->server->dead))
+	if (atomic_load(&w->server->dead) || !follow(w, &changed))
 		return 0;
+	if (changed && w->nic >= 0)
+		return resync(w, out);
 	vrs_rcu_enter();
 	int n = vrs_delta_read(w->server->rib->log, &w->cursor, deltas, STEP);
 	for (int i = 0; i < n; i++)
@@ -144,8 +176,16 @@ static int target_of(struct vrs_request *r, int *nic)
 void vrs_api_watch(struct vrs_request *r)
 {
 	const char *since = vrs_request_query(r, "since");
-	int nic, i = target_of(r, &nic);
+	char *end = NULL;
+	uint64_t cursor = since != NULL ? strtoull(since, &end, 10) : 0;
+	int nic, i;
 
+	if (since != NULL && (since[0] < '0' || since[0] > '9' || *end != '\0')) {
+		vrs_request_error(r, MHD_HTTP_BAD_REQUEST, "BadRequest", "since",
+			"since= takes the sequence number of a delta");
+		return;
+	}
+	i = target_of(r, &nic);
 	if (i < 0)
 		return;
 	struct watch *w = vrs_request_stream(r, sizeof(*w), watch_fill, watch_fini);
@@ -157,7 +197,7 @@ void vrs_api_watch(struct vrs_request *r)
 	w->nic = nic;
 	w->name = strdup(nic >= 0 ? r->model->config->nics[nic].name
 				  : r->model->config->route_servers[i].name);
-	w->cursor = since != NULL ? strtoull(since, NULL, 10) : vrs_delta_last(w->server->rib->log);
+	w->cursor = since != NULL ? cursor : vrs_delta_last(w->server->rib->log);
 	w->watcher.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	vrs_propagation_watch(&r->engine->propagation, &w->watcher);
 	w->watching = true;

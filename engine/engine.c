@@ -233,53 +233,79 @@ static void io_apply(void *arg)
 	}
 }
 
-static void io_free_old(void *arg)
-{
-	struct apply *a = arg;
+/* Servers that no model names any more. */
+struct drop {
+	struct vrs_engine *e;
+	struct vrs_server **servers;
+	size_t n;
+};
 
-	vrs_io_take_dead(&a->e->io);
-	for (size_t i = 0; i < a->old->config->n_route_servers; i++)
-		if (!a->keep[i])
-			vrs_server_free(a->old->servers[i]);
+static void io_free_servers(void *arg)
+{
+	struct drop *d = arg;
+
+	vrs_io_take_dead(&d->e->io);
+	for (size_t i = 0; i < d->n; i++)
+		vrs_server_free(d->servers[i]);
 }
 
-static void propagation_free_old(void *arg)
+static void propagation_free_ribs(void *arg)
 {
-	struct apply *a = arg;
+	struct drop *d = arg;
 
-	for (size_t i = 0; i < a->old->config->n_route_servers; i++)
-		if (!a->keep[i])
-			vrs_rib_free(a->old->servers[i]->rib);
+	for (size_t i = 0; i < d->n; i++)
+		vrs_rib_free(d->servers[i]->rib);
 }
 
-/* Wait until ours is the last reference to the old model; listings end by themselves, and
- * streams see that their server is dead. @return false: somebody still holds it. */
-static bool wait_alone(struct vrs_model *old)
+/* Wait until every model that names a server is gone: listings end by themselves, streams see
+ * that their server is dead. A watch may hold a model older than the last one. */
+static bool wait_unused(const struct vrs_server *s)
 {
 	for (unsigned i = 0; i < OLD_MODEL_MS; i++) {
-		if (atomic_load(&old->refs) == 1)
+		if (atomic_load(&s->users) == 0)
 			return true;
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}
+	vrs_log(VRS_LOG_ERROR, "removed route server %s is still being read: kept", s->name);
 	return false;
 }
 
+/* Let go of the old model, then of the servers that are in no model. */
 static void drop_old(struct apply *a)
 {
-	bool any = false;
+	size_t n_old = a->old->config->n_route_servers;
+	struct drop d = {.e = a->e, .servers = calloc(n_old + 1, sizeof(struct vrs_server *))};
+	size_t n = 0;
 
-	for (size_t i = 0; i < a->old->config->n_route_servers; i++)
-		any |= !a->keep[i];
-	if (any) {
-		if (wait_alone(a->old)) {
-			vrs_rcu_wait();
-			(void)vrs_engine_call_propagation(a->e, propagation_free_old, a);
-			(void)vrs_engine_call_io(a->e, io_free_old, a);
-		} else {
-			vrs_log(VRS_LOG_ERROR, "a removed route server is still being read; kept");
-		}
-	}
+	for (size_t i = 0; i < n_old && d.servers != NULL; i++)
+		if (!a->keep[i])
+			d.servers[n++] = a->old->servers[i];
 	vrs_model_put(a->old);
+	for (size_t i = 0; i < n; i++)
+		if (wait_unused(d.servers[i]))
+			d.servers[d.n++] = d.servers[i];
+	if (d.n > 0) {
+		vrs_rcu_wait();
+		(void)vrs_engine_call_propagation(a->e, propagation_free_ribs, &d);
+		(void)vrs_engine_call_io(a->e, io_free_servers, &d);
+	}
+	free(d.servers);
+}
+
+/* A model is gone: it names its servers no more. */
+static void release_servers(struct vrs_model *m)
+{
+	for (size_t i = 0; i < m->config->n_route_servers; i++)
+		if (m->servers[i] != NULL)
+			atomic_fetch_sub(&m->servers[i]->users, 1);
+}
+
+static void hold_servers(struct vrs_model *m)
+{
+	for (size_t i = 0; i < m->config->n_route_servers; i++)
+		if (m->servers[i] != NULL)
+			atomic_fetch_add(&m->servers[i]->users, 1);
+	m->release = release_servers;
 }
 
 int vrs_engine_apply(struct vrs_engine *e, struct vrs_config *config)
@@ -302,6 +328,7 @@ int vrs_engine_apply(struct vrs_engine *e, struct vrs_config *config)
 		(void)vrs_engine_call_propagation(e, propagation_apply, &a);
 		(void)vrs_engine_call_io(e, io_apply, &a);
 	}
+	hold_servers(a.now);
 	pthread_mutex_lock(&e->model_lock);
 	e->model = a.now;
 	pthread_mutex_unlock(&e->model_lock);
@@ -364,6 +391,7 @@ void vrs_engine_stop(struct vrs_engine *e, const char *text)
 
 void vrs_engine_fini(struct vrs_engine *e)
 {
+	vrs_model_put(e->model);
 	while (e->io.servers != NULL) {
 		struct vrs_server *s = e->io.servers;
 		struct vrs_rib *rib = s->rib;
@@ -377,7 +405,6 @@ void vrs_engine_fini(struct vrs_engine *e)
 	}
 	vrs_io_fini(&e->io);
 	vrs_propagation_fini(&e->propagation);
-	vrs_model_put(e->model);
 	pthread_mutex_destroy(&e->apply_lock);
 	pthread_mutex_destroy(&e->model_lock);
 }

@@ -645,5 +645,7 @@ bool vrs_export_run(struct vrs_export *x)
 	if (x->pending.n == 0 && (x->eor_due | x->eorr_due) != 0 && !o.failed)
 		finish(&o);
 	out_flush(&o);
+	if (o.failed && families != 0)
+		atomic_fetch_or(&x->refresh, families);
 	return o.any;
 }

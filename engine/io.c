@@ -54,6 +54,29 @@ static enum vrs_path_reason reason_of(const struct vrs_server *s, bool ebgp, uin
 	return VRS_PATH_USABLE;
 }
 
+static uint32_t router_id(const struct vrs_server *s, unsigned instance);
+
+/* RFC 4456 section 8: a route that one of our instances reflected, or originated, came back. */
+static bool reflected_by_us(const struct vrs_server *s, const uint8_t *canonical, size_t size,
+	const struct vrs_attrs_info *info)
+{
+	uint32_t ids[2] = {router_id(s, 0), router_id(s, s->n_router_ips > 1)};
+	struct vrs_span list = {0};
+
+	if (info->flags & VRS_ATTRS_HAS_ORIGINATOR &&
+		(info->originator_id == ids[0] || info->originator_id == ids[1]))
+		return true;
+	(void)vrs_bgp_attr_find(canonical, size, VRS_BGP_CLUSTER_LIST, &list);
+	struct vrs_reader r = vrs_reader_span(list);
+	while (vrs_reader_left(&r) > 0) {
+		uint32_t id = vrs_read_u32(&r);
+
+		if (vrs_reader_ok(&r) && (id == ids[0] || id == ids[1]))
+			return true;
+	}
+	return false;
+}
+
 static void announce(struct vrs_neighbor *n, const struct vrs_bgp_update *u,
 	enum vrs_bgp_which which, const struct vrs_bgp_nlri *nlri)
 {
@@ -66,6 +89,11 @@ static void announce(struct vrs_neighbor *n, const struct vrs_bgp_update *u,
 	if (vrs_bgp_update_canonical(
 		    u, which, io->canonical, VRS_BGP_CANONICAL_MAX, &size, &info) != 0) {
 		/* Does not fit once AS numbers are four bytes wide: cannot be kept or sent on. */
+		vrs_table_withdraw(s->table, (uint16_t)n->slot, nlri->afi, nlri->span);
+		return;
+	}
+	if (n->ibgp && reflected_by_us(s, io->canonical, size, &info)) {
+		/* Ignored, as the RFC has it; what it replaces is gone all the same. */
 		vrs_table_withdraw(s->table, (uint16_t)n->slot, nlri->afi, nlri->span);
 		return;
 	}

@@ -73,7 +73,7 @@ struct vrs_server {
 	uint64_t n_marked; /* Of the table, as of the last turn. */
 	uint8_t scrub[32];
 	_Atomic bool dead;           /* Being removed: whoever looks at it is to let go. */
-	_Atomic uint32_t users;      /* API requests that hold it. */
+	_Atomic uint32_t users;      /* Models that name it: it is freed after the last of them. */
 	_Atomic uint64_t generation; /* Configurations applied. */
 };
 

@@ -196,6 +196,8 @@ void vrs_model_put(struct vrs_model *m)
 	/* acq_rel: the last one sees everybody's reads done. */
 	if (m == NULL || atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	if (m->release != NULL)
+		m->release(m);
 	for (size_t i = 0; m->classes != NULL && i < m->n_classes; i++)
 		vrs_overlay_free(m->classes[i].overlay);
 	free(m->classes);

@@ -41,6 +41,8 @@ struct vrs_model {
 	size_t n_classes;
 	uint32_t *nic_class;         /**< By index of the NIC in the configuration. */
 	struct vrs_server **servers; /**< By index of the route server; set by the engine. */
+	void (*release)(
+		struct vrs_model *m); /**< Called when the last reference goes; may be NULL. */
 };
 
 /**

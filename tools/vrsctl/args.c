@@ -175,8 +175,12 @@ static int take_globals(struct vrs_args *a, FILE *err)
 	a->socket = env != NULL && env[0] != '\0' ? env : DEFAULT_SOCKET;
 	if (a->value[VRS_OPT_CONTROL_SOCKET] != NULL)
 		a->socket = a->value[VRS_OPT_CONTROL_SOCKET];
-	if (output == NULL)
+	if (output == NULL) {
+		/* Deltas are for programs: a line each, as JSON, unless a table is asked for. */
+		if (a->verb != NULL && a->verb->live)
+			a->format = VRS_FORMAT_NDJSON;
 		return VRS_EXIT_OK;
+	}
 	for (unsigned f = 0; f < VRS_N_ELEMS(formats); f++) {
 		if (strcmp(formats[f], output) == 0) {
 			a->format = f;
