@@ -54,7 +54,24 @@ static enum vrs_path_reason reason_of(const struct vrs_server *s, bool ebgp, uin
 	return VRS_PATH_USABLE;
 }
 
-static uint32_t router_id(const struct vrs_server *s, unsigned instance);
+/* The BGP Identifier of an instance: its IPv4 address, or a hash of the IPv6 one. */
+static uint32_t router_id(const struct vrs_server *s, unsigned instance)
+{
+	const struct vrs_addr *ip6 = NULL;
+
+	for (size_t i = 0; i < s->n_router_ips; i++) {
+		if (i % 2 != instance)
+			continue;
+		if (s->router_ips[i].afi == VRS_AFI_IP4)
+			return vrs_addr_ip4_bits(&s->router_ips[i]);
+		ip6 = &s->router_ips[i];
+	}
+	/* Unseeded: the identifier stays the same from run to run. */
+	uint64_t h = 0;
+	for (unsigned i = 0; ip6 != NULL && i < 16; i++)
+		h = vrs_hash_u64(h ^ ip6->bytes[i]);
+	return (uint32_t)h | 1;
+}
 
 /* RFC 4456 section 8: a route that one of our instances reflected, or originated, came back. */
 static bool reflected_by_us(const struct vrs_server *s, const uint8_t *canonical, size_t size,
@@ -362,25 +379,6 @@ static uint8_t class_of(enum vrs_peer_kind kind)
 		break;
 	}
 	return VRS_CLASS_NVA;
-}
-
-/* The BGP Identifier of an instance: its IPv4 address, or a hash of the IPv6 one. */
-static uint32_t router_id(const struct vrs_server *s, unsigned instance)
-{
-	const struct vrs_addr *ip6 = NULL;
-
-	for (size_t i = 0; i < s->n_router_ips; i++) {
-		if (i % 2 != instance)
-			continue;
-		if (s->router_ips[i].afi == VRS_AFI_IP4)
-			return vrs_addr_ip4_bits(&s->router_ips[i]);
-		ip6 = &s->router_ips[i];
-	}
-	/* Unseeded: the identifier stays the same from run to run. */
-	uint64_t h = 0;
-	for (unsigned i = 0; ip6 != NULL && i < 16; i++)
-		h = vrs_hash_u64(h ^ ip6->bytes[i]);
-	return (uint32_t)h | 1;
 }
 
 static struct vrs_session_config session_config(const struct vrs_server *s,

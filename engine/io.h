@@ -53,7 +53,6 @@ struct vrs_neighbor {
 	struct vrs_session *session;
 	struct vrs_export *export; /* While Established. */
 	int slot;                  /* In the table, while Established; -1 otherwise. */
-	uint64_t n_unusable_logged;
 };
 
 /** A route server, as its I/O thread knows it. */

@@ -14,7 +14,6 @@
 
 #define VRS_NODISCARD    __attribute__((warn_unused_result))
 #define VRS_PRINTF(f, a) __attribute__((format(printf, f, a)))
-#define VRS_UNUSED       __attribute__((unused))
 #define VRS_PUBLIC       __attribute__((visibility("default")))
 #define VRS_ALIGNED(n)   __attribute__((aligned(n)))
 

@@ -8,7 +8,6 @@
 Runs itself again in a network namespace of its own; ends only what it started.
 """
 
-import argparse
 import json
 import os
 import select
@@ -19,6 +18,9 @@ import sys
 import tempfile
 import time
 import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import inside  # noqa: E402
 
 CONFIG = """
 process: {{stateDir: {dir}, controlSocket: {dir}/vrs.sock}}
@@ -92,7 +94,6 @@ class Reload(unittest.TestCase):
         p = subprocess.Popen(self.command("watch", *words), stdout=subprocess.PIPE)
         self.addCleanup(p.stdout.close)
         self.addCleanup(p.wait, 20)
-        # It is being served when the first reload makes it speak, or it has ended.
         return p
 
     def line(self, process, timeout=15):
@@ -124,25 +125,5 @@ class Reload(unittest.TestCase):
         self.assertNotIn("still being read", self.log())
 
 
-def main():
-    global BUILD
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", required=True)
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    BUILD = os.path.abspath(args.build)
-    if not args.inside:
-        os.execvp("unshare", ["unshare", "-n", sys.executable, os.path.abspath(__file__),
-                              "--inside", "--build", BUILD])
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    for a in ("10.0.0.4", "10.0.0.5", "10.0.1.4"):
-        subprocess.run(["ip", "addr", "add", f"{a}/32", "dev", "lo"], check=True)
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
-    result = unittest.TextTestRunner(verbosity=2).run(suite)
-    failed = len({str(t) for t, _ in result.failures + result.errors})
-    print(f"{result.testsRun - failed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(inside.main(sys.modules["__main__"], ["10.0.0.4", "10.0.0.5", "10.0.1.4"]))

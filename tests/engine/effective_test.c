@@ -304,7 +304,6 @@ static void an_address_goes_where_the_rules_say(void **state)
 
 struct explained {
 	char text[2048];
-	struct vrs_prefix last;
 };
 
 static void note(void *ctx, const struct vrs_effective_route *c, enum vrs_outcome outcome,

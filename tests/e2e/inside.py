@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vrs contributors
+"""Run a test script inside a network namespace of its own, with addresses on its loopback."""
+
+import argparse
+import os
+import subprocess
+import sys
+import unittest
+
+
+def main(module, addresses):
+    """Run the tests of `module` (its BUILD is set from --build) and print the closing line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    module.BUILD = os.path.abspath(args.build)
+    if not args.inside:
+        os.execvp("unshare", ["unshare", "-n", sys.executable, os.path.abspath(module.__file__),
+                              "--inside", "--build", module.BUILD])
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    for address in addresses:
+        subprocess.run(["ip", "addr", "add", f"{address}/32", "dev", "lo"], check=True)
+    suite = unittest.defaultTestLoader.loadTestsFromModule(module)
+    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    failed = len({str(t) for t, _ in result.failures + result.errors})
+    print(f"{result.testsRun - failed} passed, {failed} failed")
+    return 1 if failed else 0
