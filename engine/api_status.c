@@ -159,7 +159,8 @@ static json_t *server_json(struct vrs_request *r, size_t i, bool whole)
 	json_object_set_new(j, "paths", json_integer((json_int_t)atomic_load(&t->n_paths)));
 	json_object_set_new(j, "generation", json_integer((json_int_t)atomic_load(&s->generation)));
 	if (whole) {
-		uint64_t changed = atomic_load(&s->rib->changed_ms), now = vrs_now_ms();
+		uint64_t changed = atomic_load(&s->rib->changed_ms),
+			 now = vrs_clock_ms(&r->engine->clock);
 
 		vrs_rcu_enter();
 		const struct vrs_version *v = vrs_snapshot_current(s->rib->snapshot);
@@ -335,8 +336,10 @@ void vrs_api_status(struct vrs_request *r)
 			counters, rows[i].key, json_integer((json_int_t)figure(&f, rows[i].at)));
 	vrs_request_json(r,
 		json_pack("{s:s,s:I,s:o,s:o,s:o,s:s}", "version", VRS_VERSION, "uptimeSeconds",
-			(json_int_t)((vrs_now_ms() - r->engine->started_ms) / 1000), "routeServers",
-			servers, "memory", memory, "counters", counters, "simd", vrs_radix_simd()));
+			(json_int_t)((vrs_clock_ms(&r->engine->clock) - r->engine->started_ms) /
+				1000),
+			"routeServers", servers, "memory", memory, "counters", counters, "simd",
+			vrs_radix_simd()));
 }
 
 /* A label value with quotes and backslashes escaped. */

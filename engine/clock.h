@@ -7,6 +7,12 @@
 #include <stdint.h>
 #include <time.h>
 
+/** Where an engine gets the time from. */
+struct vrs_clock {
+	uint64_t (*now_ms)(void *ctx); /**< NULL: vrs_now_ms(). Any thread of the engine. */
+	void *ctx;
+};
+
 /** Milliseconds of a clock that never jumps. */
 static inline uint64_t vrs_now_ms(void)
 {
@@ -14,4 +20,9 @@ static inline uint64_t vrs_now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static inline uint64_t vrs_clock_ms(const struct vrs_clock *c)
+{
+	return c->now_ms != NULL ? c->now_ms(c->ctx) : vrs_now_ms();
 }

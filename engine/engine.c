@@ -20,23 +20,28 @@
 #include <time.h>
 
 #include "engine/clock.h"
+#include "rib/base/hash.h"
 
 enum { FLUSH_MS = 1000, OLD_MODEL_MS = 5000 };
 
-int vrs_engine_init(struct vrs_engine *e, struct vrs_transport *transport, bool threaded)
+int vrs_engine_init(struct vrs_engine *e, struct vrs_transport *transport,
+	const struct vrs_engine_options *options)
 {
-	enum vrs_reclaim_mode mode = threaded ? VRS_RECLAIM_WORKER : VRS_RECLAIM_CALLER;
+	enum vrs_reclaim_mode mode = options->threaded ? VRS_RECLAIM_WORKER : VRS_RECLAIM_CALLER;
 	int err;
 
 	memset(e, 0, sizeof(*e));
-	e->threaded = threaded;
-	e->started_ms = vrs_now_ms();
+	e->threaded = options->threaded;
+	e->clock = options->clock;
+	e->started_ms = vrs_clock_ms(&e->clock);
 	err = vrs_propagation_init(&e->propagation, mode, vrs_io_wake, &e->io);
 	if (err != 0) {
 		transport->ops->free(transport);
 		return err;
 	}
-	err = vrs_io_init(&e->io, transport, &e->propagation, mode, e->started_ms);
+	e->propagation.clock = e->clock;
+	err = vrs_io_init(&e->io, transport, &e->propagation, mode,
+		options->seed != 0 ? options->seed : vrs_hash_u64(e->started_ms));
 	if (err != 0) {
 		vrs_propagation_fini(&e->propagation);
 		return err;
@@ -113,9 +118,14 @@ int vrs_engine_call_propagation(struct vrs_engine *e, vrs_task_fn fn, void *arg)
 void vrs_engine_turn(struct vrs_engine *e, int timeout_ms)
 {
 	vrs_io_turn(&e->io, timeout_ms);
-	while (vrs_propagation_turn(&e->propagation, vrs_now_ms()))
+	while (vrs_propagation_turn(&e->propagation))
 		;
 	vrs_io_turn(&e->io, 0);
+}
+
+uint64_t vrs_engine_next_ms(struct vrs_engine *e)
+{
+	return vrs_wheel_next(&e->io.wheel);
 }
 
 struct vrs_model *vrs_engine_model(struct vrs_engine *e)

@@ -31,12 +31,19 @@ struct vrs_engine {
 	pthread_mutex_t apply_lock;
 	pthread_mutex_t model_lock; /* Guards the pointer below for a moment. */
 	struct vrs_model *model;
+	struct vrs_clock clock;
 	uint64_t started_ms;
 };
 
+struct vrs_engine_options {
+	bool threaded;          /**< Start threads; else the caller turns the engine. */
+	struct vrs_clock clock; /**< Zero: the machine's. */
+	uint64_t seed;          /**< Of timers' jitter; 0: drawn. */
+};
+
 /** @param transport  Taken, also on failure. @return 0 or a negative errno. */
-VRS_NODISCARD int vrs_engine_init(
-	struct vrs_engine *e, struct vrs_transport *transport, bool threaded);
+VRS_NODISCARD int vrs_engine_init(struct vrs_engine *e, struct vrs_transport *transport,
+	const struct vrs_engine_options *options);
 
 /** Start the threads. @return 0 or a negative errno. */
 VRS_NODISCARD int vrs_engine_start(struct vrs_engine *e);
@@ -55,8 +62,14 @@ void vrs_engine_stop(struct vrs_engine *e, const char *text);
 /** Stopped, and nobody holds a model. */
 void vrs_engine_fini(struct vrs_engine *e);
 
-/** One turn of everything, for hosts without threads. */
+/**
+ * One turn of everything, for hosts without threads: what has arrived, what is due, and what
+ * follows from it, propagated and handed to the transport.
+ */
 void vrs_engine_turn(struct vrs_engine *e, int timeout_ms);
+
+/** When the next timer is due, on the engine's clock; UINT64_MAX = none. Without threads. */
+uint64_t vrs_engine_next_ms(struct vrs_engine *e);
 
 /** The current model, counted: vrs_model_put() it. Any thread. */
 struct vrs_model *vrs_engine_model(struct vrs_engine *e);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/clock.h"
 #include "engine/model.h"
 #include "io/bgp/attr.h"
 #include "rib/aspath.h"
@@ -693,15 +692,16 @@ void vrs_server_free(struct vrs_server *s)
 /* --- The thread --- */
 
 int vrs_io_init(struct vrs_io *io, struct vrs_transport *transport,
-	struct vrs_propagation *propagation, enum vrs_reclaim_mode mode, uint64_t now_ms)
+	struct vrs_propagation *propagation, enum vrs_reclaim_mode mode, uint64_t seed)
 {
 	memset(io, 0, sizeof(*io));
 	io->transport = transport;
 	io->propagation = propagation;
 	transport->accept = vrs_session_accept;
-	vrs_wheel_init(&io->wheel, now_ms);
+	io->clock = propagation->clock;
+	vrs_wheel_init(&io->wheel, vrs_clock_ms(&io->clock));
 	vrs_mailbox_init(&io->mailbox);
-	io->seed = now_ms;
+	io->seed = seed;
 	io->canonical = malloc(VRS_BGP_CANONICAL_MAX);
 	io->reclaim = vrs_reclaim_new(mode);
 	if (io->canonical == NULL || io->reclaim == NULL) {
@@ -764,7 +764,7 @@ static bool has_output(const struct vrs_io *io)
 /* Milliseconds until something is due, at most `limit` (-1 = no limit). */
 static int sleep_ms(struct vrs_io *io, int limit)
 {
-	uint64_t next = vrs_wheel_next(&io->wheel), now = vrs_now_ms();
+	uint64_t next = vrs_wheel_next(&io->wheel), now = vrs_clock_ms(&io->clock);
 	int ms;
 
 	if (next == VRS_WHEEL_NEVER)
@@ -807,7 +807,7 @@ void vrs_io_turn(struct vrs_io *io, int timeout_ms)
 	}
 	(void)io->transport->ops->poll(io->transport, sleep_ms(io, timeout_ms));
 	atomic_store(&io->asleep, 0);
-	(void)vrs_wheel_advance(&io->wheel, vrs_now_ms());
+	(void)vrs_wheel_advance(&io->wheel, vrs_clock_ms(&io->clock));
 	(void)vrs_mailbox_run(&io->mailbox);
 	vrs_io_take_dead(io);
 	send_all(io);

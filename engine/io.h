@@ -102,13 +102,15 @@ struct vrs_io {
 	bool sweeping; /* Tables have more to do. */
 	struct vrs_io_counters counters;
 	uint64_t seed;
+	struct vrs_clock clock;
 	struct vrs_log_limit log_limit;
 	uint8_t *canonical; /* Scratch for one attribute set. */
 };
 
-/** @param transport  Taken, also on failure. @return 0 or a negative errno. */
+/** @param transport  Taken, also on failure. @param seed  Of timers' jitter. The clock is that of
+ *  @p propagation. @return 0 or a negative errno. */
 VRS_NODISCARD int vrs_io_init(struct vrs_io *io, struct vrs_transport *transport,
-	struct vrs_propagation *propagation, enum vrs_reclaim_mode mode, uint64_t now_ms);
+	struct vrs_propagation *propagation, enum vrs_reclaim_mode mode, uint64_t seed);
 
 /** Servers are gone. */
 void vrs_io_fini(struct vrs_io *io);

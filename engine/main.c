@@ -227,7 +227,9 @@ static int run(const struct options *o, struct vrs_config *config)
 	(void)signal(SIGPIPE, SIG_IGN);
 	vrs_thread_register_rcu();
 
-	err = transport == NULL || path == NULL ? -ENOMEM : vrs_engine_init(&e, transport, true);
+	err = transport == NULL || path == NULL
+		? -ENOMEM
+		: vrs_engine_init(&e, transport, &(struct vrs_engine_options){.threaded = true});
 	if (err != 0) {
 		vrs_config_free(config);
 		goto out;

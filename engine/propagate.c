@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/clock.h"
-
 enum {
 	BATCH = 1024,        /* Changes of a version. */
 	LOG_BLOCKS = 32,     /* 32,768 deltas. */
@@ -413,8 +411,9 @@ static void tell_watchers(struct vrs_propagation *p)
 	pthread_mutex_unlock(&p->watch_lock);
 }
 
-bool vrs_propagation_turn(struct vrs_propagation *p, uint64_t now_ms)
+bool vrs_propagation_turn(struct vrs_propagation *p)
 {
+	uint64_t now_ms = vrs_clock_ms(&p->clock);
 	uint64_t versions = atomic_load_explicit(&p->versions, memory_order_relaxed);
 	bool more = vrs_mailbox_run(&p->mailbox) > 0, pushed = false;
 
@@ -456,7 +455,7 @@ static bool has_work(struct vrs_propagation *p)
 void vrs_propagation_run(struct vrs_propagation *p)
 {
 	while (!atomic_load(&p->stop)) {
-		if (vrs_propagation_turn(p, vrs_now_ms()))
+		if (vrs_propagation_turn(p))
 			continue;
 		vrs_waker_arm(&p->waker);
 		if (!has_work(p)) {

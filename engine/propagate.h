@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/clock.h"
 #include "engine/export.h"
 #include "engine/mailbox.h"
 #include "rib/base/bitset.h"
@@ -73,6 +74,7 @@ struct vrs_propagation {
 	struct vrs_export *_Atomic dead; /* Handed back to the I/O thread. */
 	void (*wake_io)(void *ctx);
 	void *wake_io_ctx;
+	struct vrs_clock clock;
 	pthread_mutex_t watch_lock;
 	struct vrs_watcher *watchers;
 	_Atomic uint32_t n_watchers;
@@ -121,7 +123,7 @@ void vrs_propagation_close(struct vrs_propagation *p, struct vrs_export *x);
 struct vrs_export *vrs_propagation_take_dead(struct vrs_propagation *p);
 
 /** Work for a bounded while. @return Whether there is more to do at once. */
-bool vrs_propagation_turn(struct vrs_propagation *p, uint64_t now_ms);
+bool vrs_propagation_turn(struct vrs_propagation *p);
 
 /** Run until p->stop, sleeping when there is nothing to do. The thread is RCU-registered. */
 void vrs_propagation_run(struct vrs_propagation *p);

@@ -168,7 +168,9 @@ static struct world *world_new(void)
 		vrs_cfg_report_print(&report, stderr);
 	assert_int_equal(err, 0);
 	vrs_cfg_report_fini(&report);
-	assert_int_equal(vrs_engine_init(&w->engine, vrs_kernel_transport_new(), false), 0);
+	assert_int_equal(vrs_engine_init(&w->engine, vrs_kernel_transport_new(),
+				 &(struct vrs_engine_options){0}),
+		0);
 	assert_int_equal(vrs_engine_apply(&w->engine, config), 0);
 	w->model = vrs_engine_model(&w->engine);
 	w->server = w->model->servers[0];

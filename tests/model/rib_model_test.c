@@ -550,7 +550,7 @@ static void settle(struct world *w)
 {
 	while (vrs_table_turn(w->table))
 		;
-	while (vrs_propagation_turn(&w->propagation, 1))
+	while (vrs_propagation_turn(&w->propagation))
 		;
 	(void)vrs_table_turn(w->table);
 	vrs_reclaim_turn(w->reclaim);
