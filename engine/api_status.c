@@ -13,6 +13,7 @@
 
 #include "engine/api_internal.h"
 #include "engine/clock.h"
+#include "engine/limits.h"
 
 /* --- Copies of sessions --- */
 
@@ -24,6 +25,7 @@ struct session_row {
 	enum vrs_session_state state;
 	uint64_t uptime_ms;
 	uint32_t received, usable, advertised;
+	uint64_t shed;
 	bool parked;
 	struct vrs_session_error error;
 	struct vrs_session_stat stat;
@@ -62,6 +64,7 @@ static void io_copy(void *arg)
 		row->state = vrs_session_state(n->session);
 		row->uptime_ms = vrs_session_uptime_ms(n->session);
 		row->received = peer != NULL ? peer->n_paths : 0;
+		row->shed = peer != NULL ? n->n_shed + peer->n_refused : 0;
 		row->usable = peer != NULL ? peer->n_usable : 0;
 		row->advertised = n->export != NULL ? atomic_load(&n->export->n_told) : 0;
 		row->parked = vrs_session_parked(n->session);
@@ -88,15 +91,15 @@ static json_t *session_json(const struct session_row *row)
 		rx += row->stat.rx[i];
 		tx += row->stat.tx[i];
 	}
-	return json_pack("{s:i,s:o,s:s,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:b}", "instance",
+	return json_pack("{s:i,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:b}", "instance",
 		(int)row->instance, "localAddress", vrs_json_addr(&row->local), "state",
 		vrs_session_state_str(row->state), "uptimeSeconds",
 		(json_int_t)(row->uptime_ms / 1000), "prefixesReceived", (json_int_t)row->received,
 		"prefixesUsable", (json_int_t)row->usable, "prefixesAdvertised",
-		(json_int_t)row->advertised, "lastError", error_json(&row->error),
-		"messagesReceived", (json_int_t)rx, "messagesSent", (json_int_t)tx,
-		"treatAsWithdraw", (json_int_t)row->stat.treat_as_withdraw, "timesEstablished",
-		(json_int_t)row->stat.established, "parked", row->parked);
+		(json_int_t)row->advertised, "prefixesShed", (json_int_t)row->shed, "lastError",
+		error_json(&row->error), "messagesReceived", (json_int_t)rx, "messagesSent",
+		(json_int_t)tx, "treatAsWithdraw", (json_int_t)row->stat.treat_as_withdraw,
+		"timesEstablished", (json_int_t)row->stat.established, "parked", row->parked);
 }
 
 /* One object per bgpConnection; both its sessions inside. @param only  NULL = all. */
@@ -175,6 +178,11 @@ static json_t *server_json(struct vrs_request *r, size_t i, bool whole)
 							       : now - changed)));
 		json_object_set_new(j, "pendingExports",
 			json_integer((json_int_t)atomic_load(&s->rib->pending)));
+		json_object_set_new(j, "memory",
+			json_pack("{s:I,s:I,s:s}", "bytes",
+				(json_int_t)atomic_load(&s->memory_used), "limit",
+				(json_int_t)rs->memory_limit, "state",
+				vrs_memory_state_str(atomic_load(&s->memory))));
 		json_object_set_new(j, "peerings", peerings_json(r, s, rs, NULL));
 	}
 	return j;
@@ -258,6 +266,8 @@ static const struct {
 		IO(sessions_lost)},
 	{"vrs_max_prefix_total", "maxPrefixHits", "counter",
 		"Sessions closed for too many prefixes", IO(max_prefix_hits)},
+	{"vrs_memory_sheds_total", "memorySheds", "counter", "Sessions closed for memoryLimit",
+		IO(memory_sheds)},
 	{"vrs_io_turns_total", "ioTurns", "counter", "Turns of the I/O loop", IO(turns)},
 	{"vrs_connections_accepted_total", "connectionsAccepted", "counter",
 		"Connections accepted from configured peers", TRANSPORT(accepted)},

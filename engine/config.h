@@ -168,7 +168,9 @@ struct vrs_cfg_route_server {
 	uint32_t limit_peers;
 	uint32_t limit_routes_per_peer;
 	bool limit_counting_azure;
-	uint8_t *scrub; /* attribute codes */
+	uint32_t limit_as_path;     /* AS numbers; 0 = none */
+	uint32_t limit_communities; /* of all kinds; 0 = none */
+	uint8_t *scrub;             /* attribute codes */
 	size_t n_scrub;
 	uint64_t memory_limit;
 	struct vrs_cfg_bgp_connection *connections;

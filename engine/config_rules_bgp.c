@@ -417,9 +417,6 @@ static void check_server(
 		vrs_config_error(load, rs->connections[rs->limit_peers].mark, "limit", NULL,
 			"%zu bgpConnections; limits.peers is %u", rs->n_connections,
 			rs->limit_peers);
-	if (vrs_config_valid(load, &rs->memory_limit) && rs->memory_limit > 0)
-		vrs_config_warn(load, vrs_config_mark(load, &rs->memory_limit, rs->mark),
-			"not-built", NULL, "memoryLimit is taken but not enforced yet");
 }
 
 void vrs_config_rules_bgp(struct vrs_config_load *load)

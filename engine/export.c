@@ -108,7 +108,7 @@ static uint8_t *out_room(struct out *o, size_t need)
 static void out_wrote(struct out *o, size_t size)
 {
 	o->chunk->size += (uint32_t)size;
-	o->x->n_updates += size > 0;
+	o->chunk->n_messages += size > 0;
 	o->any |= size > 0;
 }
 
@@ -130,6 +130,7 @@ static void out_flush(struct out *o)
 		if (small != NULL) {
 			memcpy(small->data, c->data, c->size);
 			small->size = c->size;
+			small->n_messages = c->n_messages;
 			vrs_chunk_put(c);
 			c = small;
 		}
@@ -396,8 +397,10 @@ static void system_announce(struct out *o, const struct vrs_prefix *p)
 	struct vrs_attrs_info info;
 	struct vrs_bgp_pack pack;
 
-	if (!peer->ibgp)
+	if (!peer->ibgp) {
 		ctx.prepend_as = peer->own_as;
+		ctx.otc_as = peer->otc ? peer->own_as : 0;
+	}
 	size_t size = vrs_bgp_local_attrs(next_hop, canonical, sizeof(canonical), &info);
 	if (vrs_bgp_encode_attrs(
 		    &ctx, canonical, size, p->afi, rendered, sizeof(rendered), &block) != 0)

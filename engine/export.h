@@ -76,7 +76,6 @@ struct vrs_export {
 	struct vrs_prefix *system; /* The network's prefixes it was told. */
 	size_t n_system;
 	bool system_due;
-	uint64_t n_updates; /* Messages encoded. */
 
 	/* The I/O thread's: taken from the outbox and not yet sent, oldest first. */
 	struct vrs_chunk *sending;

@@ -8,21 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/limits.h"
 #include "engine/model.h"
 #include "io/bgp/attr.h"
 #include "rib/aspath.h"
 #include "rib/base/hash.h"
 
 enum {
-	MAX_PREFIX_RESTART_MS = 60000,
+	STALE_MS = 600000, /* A peer that began a refresh and never ends it. */
 };
-
-static void count(_Atomic uint64_t *c, uint64_t n)
-{
-	/* One writer: a plain add that readers may see late. */
-	atomic_store_explicit(
-		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
-}
 
 /* --- Updates --- */
 
@@ -35,22 +29,6 @@ static bool next_hop_valid(const struct vrs_server *s, const struct vrs_addr *ho
 		if (vrs_prefix_covers_addr(&s->hop_prefixes[i], hop))
 			return true;
 	return false;
-}
-
-/* Why an attribute set may not be used, whatever the prefix. */
-static enum vrs_path_reason reason_of(const struct vrs_server *s, bool ebgp, uint32_t peer_asn,
-	const uint8_t *canonical, size_t size, const struct vrs_attrs_info *info)
-{
-	struct vrs_span path = {0};
-
-	(void)vrs_bgp_attr_find(canonical, size, VRS_BGP_AS_PATH, &path);
-	if (vrs_aspath_contains(path, s->asn))
-		return VRS_PATH_OWN_AS;
-	if (ebgp && info->first_as != peer_asn)
-		return VRS_PATH_FIRST_AS;
-	if (!next_hop_valid(s, &info->next_hop))
-		return VRS_PATH_NEXT_HOP;
-	return VRS_PATH_USABLE;
 }
 
 /* The BGP Identifier of an instance: its IPv4 address, or a hash of the IPv6 one. */
@@ -93,6 +71,30 @@ static bool reflected_by_us(const struct vrs_server *s, const uint8_t *canonical
 	return false;
 }
 
+/* Why an attribute set of a peer may not be used, whatever the prefix. */
+static enum vrs_path_reason reason_of(const struct vrs_neighbor *n, const uint8_t *canonical,
+	size_t size, const struct vrs_attrs_info *info)
+{
+	const struct vrs_server *s = n->server;
+	struct vrs_span path = {0}, otc;
+
+	(void)vrs_bgp_attr_find(canonical, size, VRS_BGP_AS_PATH, &path);
+	if (vrs_aspath_contains(path, s->asn))
+		return VRS_PATH_OWN_AS;
+	if (!n->ibgp && info->first_as != n->peer_asn)
+		return VRS_PATH_FIRST_AS;
+	if (!next_hop_valid(s, &info->next_hop))
+		return VRS_PATH_NEXT_HOP;
+	if (n->ibgp && reflected_by_us(s, canonical, size, info))
+		return VRS_PATH_CLUSTER_LIST;
+	/* RFC 9234 section 5: a client has no business with a route that is for customers. */
+	if (!n->ibgp && n->config.role_rs && vrs_bgp_attr_find(canonical, size, VRS_BGP_OTC, &otc))
+		return VRS_PATH_OTC;
+	if (!vrs_limits_lengths_ok(s, info->path_len, canonical, size))
+		return VRS_PATH_LIMIT;
+	return VRS_PATH_USABLE;
+}
+
 static void announce(struct vrs_neighbor *n, const struct vrs_bgp_update *u,
 	enum vrs_bgp_which which, const struct vrs_bgp_nlri *nlri)
 {
@@ -108,23 +110,23 @@ static void announce(struct vrs_neighbor *n, const struct vrs_bgp_update *u,
 		vrs_table_withdraw(s->table, (uint16_t)n->slot, nlri->afi, nlri->span);
 		return;
 	}
-	if (n->ibgp && reflected_by_us(s, io->canonical, size, &info)) {
-		/* Ignored, as the RFC has it; what it replaces is gone all the same. */
+	enum vrs_path_reason reason = reason_of(n, io->canonical, size, &info);
+	if (reason != VRS_PATH_USABLE && atomic_load(&s->memory) != VRS_MEMORY_OK) {
+		/* Kept for show alone: the first thing to go (engine/limits.h). */
+		n->n_shed += nlri->n;
 		vrs_table_withdraw(s->table, (uint16_t)n->slot, nlri->afi, nlri->span);
 		return;
 	}
-	enum vrs_path_reason reason =
-		reason_of(s, !n->ibgp, n->peer_asn, io->canonical, size, &info);
 	if (vrs_attrs_intern(s->table->attrs, io->canonical, size, &info, &id) != 0 ||
 		vrs_table_announce(s->table, (uint16_t)n->slot, nlri->afi, nlri->span, id, reason) <
 			0) {
-		count(&io->counters.out_of_memory, 1);
+		vrs_count(&io->counters.out_of_memory, 1);
 		vrs_table_withdraw(s->table, (uint16_t)n->slot, nlri->afi, nlri->span);
 		vrs_log_limited(&io->log_limit, io->wheel.now_ms, VRS_LOG_ERROR,
 			"%s/%s: out of memory: routes dropped", s->name, n->name);
 		return;
 	}
-	count(&io->counters.prefixes_announced, nlri->n);
+	vrs_count(&io->counters.prefixes_announced, nlri->n);
 }
 
 static void withdraw(struct vrs_neighbor *n, const struct vrs_bgp_nlri *nlri)
@@ -132,7 +134,7 @@ static void withdraw(struct vrs_neighbor *n, const struct vrs_bgp_nlri *nlri)
 	if (nlri->n == 0)
 		return;
 	vrs_table_withdraw(n->server->table, (uint16_t)n->slot, nlri->afi, nlri->span);
-	count(&n->server->io->counters.prefixes_withdrawn, nlri->n);
+	vrs_count(&n->server->io->counters.prefixes_withdrawn, nlri->n);
 }
 
 static uint32_t n_paths(const struct vrs_neighbor *n)
@@ -140,84 +142,58 @@ static uint32_t n_paths(const struct vrs_neighbor *n)
 	return vrs_table_peer(n->server->table, (uint16_t)n->slot)->n_paths;
 }
 
-static void on_recount(struct vrs_timer *t)
-{
-	struct vrs_neighbor *n = VRS_CONTAINER_OF(t, struct vrs_neighbor, recount);
-
-	n->counted -= n->replaced;
-	n->replaced = 0;
-}
-
-/* The cloud's counting: an announcement counts also when it replaces; what it replaced is
- * subtracted one second after the peer's last UPDATE. */
-static void count_azure(
-	struct vrs_neighbor *n, uint32_t withdrawn, uint32_t announced, uint32_t fresh)
-{
-	n->counted += announced;
-	n->counted -= VRS_MIN((uint64_t)withdrawn, n->counted);
-	n->replaced += announced - fresh;
-	n->recount.fn = on_recount;
-	vrs_timer_arm(&n->server->io->wheel, &n->recount, 1000);
-}
-
-/* More routes than the peer may send. Runs after an UPDATE was taken in whole. */
-static void check_max(struct vrs_neighbor *n)
-{
-	struct vrs_io *io = n->server->io;
-	uint64_t have = n->count_azure ? n->counted : n_paths(n);
-
-	if (n->max_prefixes == 0 || have <= n->max_prefixes) {
-		n->max_warned = false;
-		return;
-	}
-	if (n->max_action != VRS_MAX_PREFIX_RESTART) {
-		if (!n->max_warned)
-			vrs_log(VRS_LOG_WARNING, "%s/%s: %llu prefixes, limit %u", n->server->name,
-				n->name, (unsigned long long)have, n->max_prefixes);
-		n->max_warned = true;
-		return;
-	}
-	count(&io->counters.max_prefix_hits, 1);
-	vrs_log(VRS_LOG_WARNING, "%s/%s: %llu prefixes, limit %u: session closed for 60 s",
-		n->server->name, n->name, (unsigned long long)have, n->max_prefixes);
-	vrs_session_restart(n->session, VRS_BGP_CEASE_MAX_PREFIXES, "maximum prefixes reached",
-		MAX_PREFIX_RESTART_MS);
-}
-
-/* With action discard the table keeps what is over the limit, unusable. */
-static uint32_t table_limit(const struct vrs_neighbor *n)
-{
-	return n->max_action == VRS_MAX_PREFIX_DISCARD ? n->max_prefixes : 0;
-}
-
 static bool on_update(void *user, struct vrs_session *session, const struct vrs_bgp_update *u)
 {
 	struct vrs_neighbor *n = user;
 	struct vrs_io_counters *c = &n->server->io->counters;
+	struct vrs_limits_change change = {.before = n_paths(n)};
 
-	uint32_t before = n_paths(n), left;
-
-	count(&c->updates, 1);
-	count(&c->attributes_discarded, u->n_discarded);
+	vrs_count(&c->updates, 1);
+	vrs_count(&c->attributes_discarded, u->n_discarded);
 	withdraw(n, &u->withdrawn);
 	withdraw(n, &u->mp_unreach);
 	if (u->announce_is_withdraw) {
-		count(&c->treat_as_withdraw, 1);
+		vrs_count(&c->treat_as_withdraw, 1);
 		withdraw(n, &u->announced);
 		withdraw(n, &u->mp_reach);
-		if (n->count_azure)
-			count_azure(n, before - n_paths(n), 0, 0);
-		return true;
+		change.between = change.after = n_paths(n);
+	} else {
+		change.between = n_paths(n);
+		change.announced = u->announced.n + u->mp_reach.n;
+		if (u->announced.n > 0)
+			announce(n, u, VRS_BGP_CLASSIC, &u->announced);
+		if (u->mp_reach.n > 0)
+			announce(n, u, VRS_BGP_MP, &u->mp_reach);
+		change.after = n_paths(n);
 	}
-	left = n_paths(n);
-	if (u->announced.n > 0)
-		announce(n, u, VRS_BGP_CLASSIC, &u->announced);
-	if (u->mp_reach.n > 0)
-		announce(n, u, VRS_BGP_MP, &u->mp_reach);
-	if (n->count_azure)
-		count_azure(n, before - left, u->announced.n + u->mp_reach.n, n_paths(n) - left);
-	check_max(n);
+	vrs_limits_updated(n, &change);
 	return true;
+}
+
+static uint8_t family_bit(enum vrs_afi afi)
+{
+	return afi == VRS_AFI_IP6 ? VRS_BGP_IP6 : VRS_BGP_IP4;
+}
+
+/* The refresh of @p families is over: what was not announced again is gone. */
+static void sweep_stale(struct vrs_neighbor *n, uint8_t families)
+{
+	for (unsigned afi = VRS_AFI_IP4; afi <= VRS_AFI_IP6; afi++)
+		if (n->stale & families & family_bit(afi))
+			vrs_table_sweep_stale(n->server->table, (uint16_t)n->slot, afi);
+	n->stale &= (uint8_t)~families;
+	if (n->stale == 0)
+		vrs_timer_cancel(&n->server->io->wheel, &n->stale_timer);
+}
+
+/* RFC 7313 section 4 wants an upper bound on how long stale routes are kept. */
+static void on_stale(struct vrs_timer *t)
+{
+	struct vrs_neighbor *n = VRS_CONTAINER_OF(t, struct vrs_neighbor, stale_timer);
+
+	vrs_log(VRS_LOG_WARNING, "%s/%s instance %u: no End-of-Route-Refresh in %d s",
+		n->server->name, n->name, n->instance, STALE_MS / 1000);
+	sweep_stale(n, n->stale);
 }
 
 static void on_refresh(void *user, struct vrs_session *session, enum vrs_afi afi, unsigned subtype)
@@ -226,15 +202,17 @@ static void on_refresh(void *user, struct vrs_session *session, enum vrs_afi afi
 
 	switch (subtype) {
 	case VRS_BGP_REFRESH_REQUEST:
-		atomic_fetch_or(
-			&n->export->refresh, afi == VRS_AFI_IP6 ? VRS_BGP_IP6 : VRS_BGP_IP4);
+		atomic_fetch_or(&n->export->refresh, family_bit(afi));
 		vrs_waker_wake(&n->server->io->propagation->waker);
 		break;
 	case VRS_BGP_REFRESH_BORR:
 		vrs_table_mark_stale(n->server->table, (uint16_t)n->slot, afi);
+		n->stale |= family_bit(afi);
+		n->stale_timer.fn = on_stale;
+		vrs_timer_arm(&n->server->io->wheel, &n->stale_timer, STALE_MS);
 		break;
 	case VRS_BGP_REFRESH_EORR:
-		vrs_table_sweep_stale(n->server->table, (uint16_t)n->slot, afi);
+		sweep_stale(n, family_bit(afi));
 		break;
 	}
 }
@@ -285,14 +263,13 @@ static void on_established(void *user, struct vrs_session *session)
 	n->slot = vrs_table_peer_add(s->table, &source);
 	n->export = n->slot >= 0 ? vrs_export_new(s->rib, &peer) : NULL;
 	if (n->export == NULL) {
-		count(&s->io->counters.out_of_memory, 1);
+		vrs_count(&s->io->counters.out_of_memory, 1);
 		vrs_log(VRS_LOG_ERROR, "%s/%s: out of memory: session closed", s->name, n->name);
 		vrs_session_restart(session, VRS_BGP_CEASE_RESOURCES, "out of memory", 10000);
 		return;
 	}
-	n->max_warned = false;
-	vrs_table_peer(s->table, (uint16_t)n->slot)->limit = table_limit(n);
-	count(&s->io->counters.sessions_established, 1);
+	vrs_limits_up(n);
+	vrs_count(&s->io->counters.sessions_established, 1);
 	vrs_log(VRS_LOG_INFO, "%s/%s instance %u: established with AS %u", s->name, n->name,
 		n->instance, n->peer_asn);
 	vrs_propagation_submit(s->io->propagation, n->export);
@@ -306,13 +283,15 @@ static void on_down(void *user, struct vrs_session *session, const struct vrs_se
 	if (n->slot >= 0)
 		vrs_table_peer_down(s->table, (uint16_t)n->slot);
 	n->slot = -1;
-	n->counted = n->replaced = 0;
-	vrs_timer_cancel(&s->io->wheel, &n->recount);
+	n->n_shed = 0;
+	n->stale = 0;
+	vrs_timer_cancel(&s->io->wheel, &n->stale_timer);
+	vrs_limits_down(n);
 	if (n->export != NULL)
 		vrs_propagation_close(s->io->propagation, n->export);
 	n->export = NULL;
 	s->io->sweeping = true;
-	count(&s->io->counters.sessions_lost, 1);
+	vrs_count(&s->io->counters.sessions_lost, 1);
 	vrs_log_limited(&s->io->log_limit, s->io->wheel.now_ms, VRS_LOG_WARNING,
 		"%s/%s instance %u: down: %s", s->name, n->name, n->instance,
 		e->text[0] != '\0' ? e->text : "connection lost");
@@ -334,7 +313,7 @@ static bool send_some(struct vrs_neighbor *n)
 		if (c == NULL)
 			break;
 		struct vrs_chunk *next = c->next;
-		if (vrs_session_send(n->session, c, 0, c->size, 1) != 0)
+		if (vrs_session_send(n->session, c, 0, c->size, c->n_messages) != 0)
 			break; /* No memory: tried again in the next turn. */
 		x->sending = next;
 		sent += c->size;
@@ -432,6 +411,7 @@ static struct vrs_neighbor *neighbor_find(
 static void neighbor_free(struct vrs_neighbor *n)
 {
 	vrs_timer_cancel(&n->server->io->wheel, &n->recount);
+	vrs_timer_cancel(&n->server->io->wheel, &n->stale_timer);
 	vrs_session_free(n->session);
 	free(n->name);
 	free(n);
@@ -489,17 +469,7 @@ static struct vrs_neighbor *neighbor_add(struct vrs_server *s,
 static void neighbor_settings(struct vrs_neighbor *n, const struct vrs_cfg_route_server *rs,
 	const struct vrs_cfg_bgp_connection *c)
 {
-	uint32_t limit = rs->limit_routes_per_peer;
-
-	n->count_azure = rs->limit_counting_azure;
-	n->max_action = c->max_prefix_action;
-	n->max_prefixes = c->max_prefixes;
-	if (limit != 0 && (n->max_prefixes == 0 || limit < n->max_prefixes)) {
-		n->max_prefixes = limit;
-		n->max_action = VRS_MAX_PREFIX_RESTART;
-	}
-	if (n->slot >= 0)
-		vrs_table_peer(n->server->table, (uint16_t)n->slot)->limit = table_limit(n);
+	vrs_limits_set(n, rs, c);
 	if (c->enabled == n->enabled)
 		return;
 	n->enabled = c->enabled;
@@ -563,17 +533,29 @@ static enum vrs_path_reason reason_again(void *ctx, const struct vrs_attrs *attr
 	const struct vrs_table_peer *peer, const struct vrs_prefix *p)
 {
 	const struct vrs_server *s = ctx;
-	uint32_t asn = 0;
+	const struct vrs_neighbor *n = s->neighbors;
 
-	for (const struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next)
-		if (n->slot == peer->slot)
-			asn = n->peer_asn;
+	while (n != NULL && n->slot != peer->slot)
+		n = n->next;
 	/* A session that is gone: its paths are being swept, whatever they are. */
-	if (asn == 0)
+	if (n == NULL)
 		return VRS_PATH_USABLE;
-	enum vrs_path_reason r =
-		reason_of(s, peer->source.ebgp, asn, attrs->bytes, attrs->head.size, &attrs->info);
+	enum vrs_path_reason r = reason_of(n, attrs->bytes, attrs->head.size, &attrs->info);
 	return r == VRS_PATH_USABLE && vrs_prefix_martian(p) ? VRS_PATH_MARTIAN : r;
+}
+
+bool vrs_neighbor_ask_again(struct vrs_neighbor *n)
+{
+	bool all = true;
+
+	for (unsigned afi = VRS_AFI_IP4; afi <= VRS_AFI_IP6; afi++) {
+		const struct vrs_session_negotiated *g = vrs_session_negotiated(n->session);
+
+		if (g != NULL && g->families & family_bit(afi))
+			all &= vrs_session_send_refresh(n->session, afi, VRS_BGP_REFRESH_REQUEST) ==
+				0;
+	}
+	return all;
 }
 
 /* Learned next hops may lie elsewhere now. */
@@ -590,11 +572,10 @@ static int apply_hop_prefixes(struct vrs_server *s, const struct vrs_prefix *pre
 	bool joined = s->hop_prefixes != NULL && n > s->n_hop_prefixes;
 	s->hop_prefixes = copy;
 	s->n_hop_prefixes = n;
-	vrs_table_revalidate(s->table, reason_again, s);
+	s->revalidate = true;
 	/* A network joined: peers that filtered by what they knew are asked again. */
 	for (struct vrs_neighbor *nb = s->neighbors; joined && nb != NULL; nb = nb->next)
-		for (unsigned afi = VRS_AFI_IP4; afi <= VRS_AFI_IP6; afi++)
-			(void)vrs_session_send_refresh(nb->session, afi, VRS_BGP_REFRESH_REQUEST);
+		(void)vrs_neighbor_ask_again(nb);
 	return 0;
 }
 
@@ -628,8 +609,16 @@ int vrs_server_apply(struct vrs_server *s, const struct vrs_config *config,
 	}
 	err = apply_hop_prefixes(s, hops, vrs_model_next_hop_prefixes(config, rs, hops));
 	free(hops);
+	s->memory_limit = rs->memory_limit;
+	s->revalidate |=
+		s->max_as_path != rs->limit_as_path || s->max_communities != rs->limit_communities;
+	s->max_as_path = rs->limit_as_path;
+	s->max_communities = rs->limit_communities;
 	for (size_t i = 0; i < rs->n_connections && err == 0; i++)
 		err = apply_connection(s, config, rs, &rs->connections[i]);
+	if (s->revalidate)
+		vrs_table_revalidate(s->table, reason_again, s);
+	s->revalidate = false;
 	vrs_table_configure(s->table, &tc);
 	s->io->sweeping = true;
 	atomic_fetch_add(&s->generation, 1);
@@ -783,6 +772,7 @@ static void tables(struct vrs_io *io)
 		uint64_t n = atomic_load_explicit(&s->table->n_marked, memory_order_relaxed);
 		marked |= n != s->n_marked;
 		s->n_marked = n;
+		vrs_limits_memory(s);
 	}
 	vrs_reclaim_turn(io->reclaim);
 	if (marked)
@@ -812,7 +802,7 @@ void vrs_io_turn(struct vrs_io *io, int timeout_ms)
 	vrs_io_take_dead(io);
 	send_all(io);
 	tables(io);
-	count(&io->counters.turns, 1);
+	vrs_count(&io->counters.turns, 1);
 }
 
 void vrs_io_run(struct vrs_io *io)

@@ -50,6 +50,9 @@ struct vrs_neighbor {
 	uint64_t counted;         /* Announcements, less withdrawals and settled replacements. */
 	uint64_t replaced;        /* Of these, replacements not settled yet. */
 	struct vrs_timer recount; /* One second after the last UPDATE. */
+	uint64_t n_shed;          /* Announcements not kept for want of memory. */
+	uint8_t stale;            /* Families between BoRR and EoRR (enum vrs_bgp_family). */
+	struct vrs_timer stale_timer;
 	struct vrs_session *session;
 	struct vrs_export *export; /* While Established. */
 	int slot;                  /* In the table, while Established; -1 otherwise. */
@@ -71,6 +74,12 @@ struct vrs_server {
 	uint16_t next_connection;
 	uint64_t n_marked; /* Of the table, as of the last turn. */
 	uint8_t scrub[32];
+	bool revalidate;      /* Reasons of paths have to be looked at again. */
+	uint32_t max_as_path; /* limits.asPathLength; 0 = none. */
+	uint32_t max_communities;
+	uint64_t memory_limit; /* Bytes; 0 = none. */
+	_Atomic uint64_t memory_used;
+	_Atomic uint32_t memory;     /* enum vrs_memory_state */
 	_Atomic bool dead;           /* Being removed: whoever looks at it is to let go. */
 	_Atomic uint32_t users;      /* Models that name it: it is freed after the last of them. */
 	_Atomic uint64_t generation; /* Configurations applied. */
@@ -88,7 +97,16 @@ struct vrs_io_counters {
 	_Atomic uint64_t sessions_established;
 	_Atomic uint64_t sessions_lost;
 	_Atomic uint64_t max_prefix_hits;
+	_Atomic uint64_t memory_sheds;
 };
+
+/** Add to a counter of the I/O thread's. */
+static inline void vrs_count(_Atomic uint64_t *c, uint64_t n)
+{
+	/* One writer: a plain add that readers may see late. */
+	atomic_store_explicit(
+		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+}
 
 struct vrs_io {
 	struct vrs_transport *transport;
@@ -134,6 +152,9 @@ struct vrs_server *vrs_server_new(struct vrs_io *io, const struct vrs_cfg_route_
  */
 VRS_NODISCARD int vrs_server_apply(struct vrs_server *s, const struct vrs_config *config,
 	const struct vrs_cfg_route_server *rs);
+
+/** Ask a peer for all its routes again. @return false when it cannot be asked (no route refresh). */
+bool vrs_neighbor_ask_again(struct vrs_neighbor *n);
 
 /** Close every session with a Cease @p subcode. */
 void vrs_server_close(struct vrs_server *s, enum vrs_bgp_cease subcode, const char *text);

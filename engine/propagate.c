@@ -383,7 +383,7 @@ static bool rib_turn(struct vrs_propagation *p, struct vrs_rib *rib, uint64_t no
 
 static bool rib_export(struct vrs_rib *rib, bool *pushed)
 {
-	uint64_t pending = 0;
+	uint64_t pending = 0, bytes = rib->cap_entries * sizeof(*rib->entry_refs);
 	bool more = false;
 
 	for (struct vrs_export *x = rib->exports; x != NULL; x = x->next) {
@@ -394,8 +394,14 @@ static bool rib_export(struct vrs_rib *rib, bool *pushed)
 			more |= vrs_export_ready(x);
 		}
 		pending += x->pending.n;
+		/* Two bits an entry, and what is encoded and not sent. */
+		bytes += rib->cap_entries / 4 +
+			atomic_load_explicit(&x->pushed, memory_order_relaxed) -
+			atomic_load_explicit(&x->taken, memory_order_relaxed);
 	}
 	atomic_store_explicit(&rib->pending, pending, memory_order_relaxed);
+	atomic_store_explicit(
+		&rib->bytes, bytes + vrs_snapshot_bytes(rib->snapshot), memory_order_relaxed);
 	return more;
 }
 

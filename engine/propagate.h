@@ -56,6 +56,7 @@ struct vrs_rib {
 	_Atomic uint64_t n_deltas;
 	_Atomic uint64_t changed_ms; /* When the last delta was made. */
 	_Atomic uint64_t pending;    /* Entries some peer has still to be told about. */
+	_Atomic uint64_t bytes;      /* Of snapshot and exports, as of the last turn. */
 };
 
 /** A class or class-less consumer that wants to know of new deltas. */

@@ -85,3 +85,8 @@ size_t vrs_attrs_count(const struct vrs_attrs_store *s)
 {
 	return vrs_intern_count(s->sets);
 }
+
+size_t vrs_attrs_bytes(const struct vrs_attrs_store *s)
+{
+	return vrs_intern_bytes(s->sets);
+}

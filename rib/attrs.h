@@ -104,5 +104,8 @@ void vrs_attrs_turn(struct vrs_attrs_store *store);
 /** @return The record of @p id, borrowed until the read section ends; NULL if there is none. */
 const struct vrs_attrs *vrs_attrs_find(const struct vrs_attrs_store *store, uint32_t id);
 
+/** @return Bytes of its records. Writer only. */
+size_t vrs_attrs_bytes(const struct vrs_attrs_store *store);
+
 /** @return Sets in the store. Writer only. */
 size_t vrs_attrs_count(const struct vrs_attrs_store *store);

@@ -14,6 +14,8 @@ const char *vrs_path_reason_str(enum vrs_path_reason reason)
 		[VRS_PATH_NEXT_HOP] = "next-hop",
 		[VRS_PATH_MARTIAN] = "martian",
 		[VRS_PATH_LIMIT] = "limit",
+		[VRS_PATH_OTC] = "otc",
+		[VRS_PATH_CLUSTER_LIST] = "cluster-loop",
 	};
 
 	return reason < VRS_N_ELEMS(names) ? names[reason] : NULL;

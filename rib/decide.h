@@ -30,7 +30,9 @@ enum vrs_path_reason {
 	VRS_PATH_FIRST_AS,
 	VRS_PATH_NEXT_HOP,
 	VRS_PATH_MARTIAN,
-	VRS_PATH_LIMIT,
+	VRS_PATH_LIMIT,        /**< Over maxPrefixes, or a path or community list too long. */
+	VRS_PATH_OTC,          /**< A route leak by ONLY_TO_CUSTOMER (RFC 9234 section 5). */
+	VRS_PATH_CLUSTER_LIST, /**< Reflected by us already (RFC 4456 section 8). */
 };
 
 /** "own-as", ...; NULL for a usable path. */

@@ -41,6 +41,7 @@ struct vrs_intern {
 	struct slot *slots;
 	size_t n_slots; /* A power of two. */
 	size_t n_values;
+	size_t n_bytes; /* Of all records. */
 	uint32_t *idle; /* Ids that came to zero since the last turn. */
 	size_t n_idle, cap_idle;
 };
@@ -83,6 +84,7 @@ static size_t record_size(const struct vrs_intern *t, size_t bytes)
 
 static void record_free(struct vrs_intern *t, struct vrs_intern_head *record)
 {
+	t->n_bytes -= record_size(t, record->size);
 	vrs_mem_free(t->tag, record, record_size(t, record->size));
 }
 
@@ -165,6 +167,7 @@ static uint32_t add(struct vrs_intern *t, size_t at, uint32_t hash, const void *
 	h->linked = true;
 	t->slots[at] = (struct slot){id, hash};
 	t->n_values++;
+	t->n_bytes += record_size(t, size);
 	return id;
 out:
 	if (id != 0)
@@ -289,6 +292,12 @@ const void *vrs_intern_find(const struct vrs_intern *t, uint32_t id)
 	const struct handle *h = vrs_pool_peek(&t->handles, id);
 
 	return h != NULL ? vrs_rcu_load(h->record) : NULL;
+}
+
+size_t vrs_intern_bytes(const struct vrs_intern *t)
+{
+	return t->n_bytes + t->n_slots * sizeof(*t->slots) +
+		(size_t)t->handles.n_live * sizeof(struct handle);
 }
 
 size_t vrs_intern_count(const struct vrs_intern *t)

@@ -83,5 +83,8 @@ void vrs_intern_release(struct vrs_intern *t, uint32_t id);
 /** @return The record, borrowed until the read section ends; NULL if there is none. */
 const void *vrs_intern_find(const struct vrs_intern *t, uint32_t id);
 
+/** @return Bytes of all records. Writer only. */
+size_t vrs_intern_bytes(const struct vrs_intern *t);
+
 /** @return Values that are linked. */
 size_t vrs_intern_count(const struct vrs_intern *t);

@@ -97,6 +97,11 @@ static void retire(void *ctx, struct vrs_radix *radix, void *block, size_t size,
 	(void)garbage_add(&s->retired, &i);
 }
 
+size_t vrs_snapshot_bytes(const struct vrs_snapshot *s)
+{
+	return vrs_slab_bytes(&s->radix[0].slab) + vrs_slab_bytes(&s->radix[1].slab);
+}
+
 struct vrs_snapshot *vrs_snapshot_new(struct vrs_reclaim *reclaim)
 {
 	struct vrs_snapshot *s = vrs_mem_zalloc(VRS_MEM_SNAPSHOT, sizeof(*s));

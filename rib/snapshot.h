@@ -82,6 +82,9 @@ unsigned vrs_snapshot_revoke(
 /** Number of the oldest version that a reader may hold: everything replaced before is gone. */
 uint64_t vrs_snapshot_oldest(const struct vrs_snapshot *s);
 
+/** Bytes of all its blocks, those that only pins keep included. Writer. */
+size_t vrs_snapshot_bytes(const struct vrs_snapshot *s);
+
 struct vrs_snapshot_stat {
 	uint32_t pinned_versions; /**< Replaced, and still pinned. */
 	uint64_t pinned_bytes;    /**< Kept by them alone. */

@@ -433,6 +433,10 @@ static int announce_one(struct vrs_table *t, struct vrs_table_peer *peer,
 {
 	/* A prefix may stand twice in one UPDATE: look again before making an entry. */
 	if (index == 0 && !vrs_radix_get(radix_of(t, p->afi), p, &index)) {
+		if (t->refuse_new) {
+			peer->n_refused++;
+			return 0;
+		}
 		index = entry_new(t, p);
 		if (index == 0)
 			return -ENOMEM;
@@ -600,6 +604,9 @@ void vrs_table_revalidate(struct vrs_table *t, vrs_table_reason_fn reason, void 
 			uint8_t now =
 				(uint8_t)reason(ctx, vrs_attrs_at(t->attrs, path->attrs), peer, &p);
 
+			uint32_t others = peer->n_usable - (path->reason == VRS_PATH_USABLE);
+			if (now == VRS_PATH_USABLE && peer->limit != 0 && others >= peer->limit)
+				now = VRS_PATH_LIMIT;
 			if (now == path->reason)
 				continue;
 			peer->n_usable += now == VRS_PATH_USABLE;
@@ -715,6 +722,13 @@ bool vrs_table_turn(struct vrs_table *t)
 }
 
 /* --- Looking --- */
+
+uint64_t vrs_table_bytes(const struct vrs_table *t)
+{
+	return vrs_slab_bytes(&t->radix[0].slab) + vrs_slab_bytes(&t->radix[1].slab) +
+		vrs_slab_bytes(&t->blocks) +
+		(uint64_t)t->entries.n_live * sizeof(struct vrs_entry) + vrs_attrs_bytes(t->attrs);
+}
 
 const struct vrs_path *vrs_table_path_of(const struct vrs_table *t, uint32_t index, uint16_t slot)
 {

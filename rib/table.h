@@ -93,7 +93,8 @@ struct vrs_table_peer {
 	uint32_t
 		limit; /**< Usable paths it may have; more are kept with reason `limit`. 0 = none. */
 	uint16_t slot;
-	bool down; /**< Being swept. */
+	bool down;          /**< Being swept. */
+	uint64_t n_refused; /**< Announcements not taken: new prefixes while refuse_new. */
 };
 
 struct vrs_table_config {
@@ -126,6 +127,7 @@ struct vrs_table {
 	uint32_t sweep_at, n_down; /* The sweep under way: next index, peers that are down. */
 	uint32_t redecide_at;      /* Likewise after a change of config; 0 = none. */
 	uint16_t next_slot;
+	bool refuse_new; /**< Take no prefix that is not in the table; paths of others change. */
 };
 
 /** @return A table, owned; NULL if out of memory. @param reclaim  Outlives the table. */
@@ -168,7 +170,8 @@ void vrs_table_sweep_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
 /** Take another configuration; every entry is decided anew in the turns that follow. */
 void vrs_table_configure(struct vrs_table *t, const struct vrs_table_config *config);
 
-/** Give every path its reason again (the networks changed). @p reason  Called for each. */
+/** Give every path its reason again (networks or limits changed). @p reason  Called for each;
+ *  the peers' own limits come on top of it. */
 typedef enum vrs_path_reason (*vrs_table_reason_fn)(void *ctx, const struct vrs_attrs *attrs,
 	const struct vrs_table_peer *peer, const struct vrs_prefix *p);
 void vrs_table_revalidate(struct vrs_table *t, vrs_table_reason_fn reason, void *ctx);
@@ -179,6 +182,9 @@ void vrs_table_revalidate(struct vrs_table *t, vrs_table_reason_fn reason, void 
  * @return Whether more is to be swept: call again soon, after other work.
  */
 bool vrs_table_turn(struct vrs_table *t);
+
+/** Bytes it occupies: trees, entries, paths, attribute sets. Writer. */
+uint64_t vrs_table_bytes(const struct vrs_table *t);
 
 /** One path of an entry with all it refers to. */
 struct vrs_path_view {

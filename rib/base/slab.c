@@ -105,6 +105,11 @@ void *vrs_slab_alloc(struct vrs_slab *s, size_t size)
 	return obj;
 }
 
+size_t vrs_slab_bytes(const struct vrs_slab *s)
+{
+	return s->n_chunks * CHUNK_SIZE;
+}
+
 void vrs_slab_free(struct vrs_slab *s, void *obj)
 {
 	struct vrs_slab_chunk *c =

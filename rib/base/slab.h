@@ -46,6 +46,9 @@ void *vrs_slab_alloc(struct vrs_slab *s, size_t size) VRS_NODISCARD;
 /** Free an object of this slab. */
 void vrs_slab_free(struct vrs_slab *s, void *obj);
 
+/** @return Bytes of its chunks, free objects included. Writer only. */
+size_t vrs_slab_bytes(const struct vrs_slab *s);
+
 /** @return Bytes of @p size after rounding: what the object really has room for. */
 static inline size_t vrs_slab_round(size_t size)
 {

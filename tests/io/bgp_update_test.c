@@ -344,6 +344,79 @@ static void text_forms_are_readable(void **)
 	}
 }
 
+/* The same bytes mean other things on other sessions: each is decoded in its own context, and
+ * what one gave does not stick to the other. */
+static void equal_bytes_are_decoded_in_their_own_context(void **)
+{
+	/* As two 2-byte numbers {2, 1, 0, 0xfde9} is a path of one AS after an AS 0: malformed
+	 * there; LOCAL_PREF counts from inside only. */
+	static const struct vrs_bgp_decode_ctx ibgp2 = {
+		.ibgp = true, .families = VRS_BGP_IP4 | VRS_BGP_IP6, .peer_as = 65515};
+	static const char attrs[] = HEX_ORIGIN
+		"40 02 0e 0203 0001fde9 0001fdea 0001fdeb " HEX_NEXT_HOP "40 05 04 000000c8";
+	static const char attrs2[] = HEX_ORIGIN "40 02 06 0202 fde9 5ba0 " HEX_NEXT_HOP
+						"40 05 04 000000c8 c0 11 0a 0202 0000fde9 00011170";
+	static const struct {
+		const struct vrs_bgp_decode_ctx *ctx;
+		const char *attrs;
+		enum vrs_bgp_action action;
+		uint32_t local_pref;
+		unsigned path_len;
+	} rows[] = {
+		{&ebgp4, attrs, VRS_BGP_ATTR_DISCARD, 100, 3},
+		{&ibgp4, attrs, VRS_BGP_ACCEPT, 200, 3},
+		{&ebgp2, attrs, VRS_BGP_TREAT_AS_WITHDRAW, 0, 0},
+		{&ibgp2, attrs, VRS_BGP_TREAT_AS_WITHDRAW, 0, 0},
+		{&ebgp4, attrs2, VRS_BGP_TREAT_AS_WITHDRAW, 0, 0},
+		{&ibgp4, attrs2, VRS_BGP_TREAT_AS_WITHDRAW, 0, 0},
+		{&ebgp2, attrs2, VRS_BGP_ATTR_DISCARD, 100, 2},
+		{&ibgp2, attrs2, VRS_BGP_ACCEPT, 200, 2},
+	};
+
+	for (size_t again = 0; again < 2; again++) {
+		for (size_t i = 0; i < VRS_N_ELEMS(rows); i++) {
+			decode(rows[i].ctx, "", rows[i].attrs, HEX_NLRI);
+			assert_int_equal(u.verdict.action, rows[i].action);
+			if (rows[i].action == VRS_BGP_TREAT_AS_WITHDRAW)
+				continue;
+			canonical_of(VRS_BGP_CLASSIC);
+			assert_int_equal(info.local_pref, rows[i].local_pref);
+			assert_int_equal(info.path_len, rows[i].path_len);
+		}
+	}
+}
+
+/* RFC 4271 section 9: whatever nobody knows passes byte for byte, marked partial, or stops. */
+static void unknown_attributes_of_every_code_pass_or_stop(void **)
+{
+	unsigned passed = 0;
+
+	for (unsigned code = 0; code < 256; code++) {
+		const struct vrs_bgp_attr_row *row = vrs_bgp_attr_row((uint8_t)code);
+		char attr[128], want[64];
+		struct vrs_span v;
+
+		if (row->name != NULL && !row->opaque)
+			continue;
+		for (unsigned partial = 0; partial <= 0x20; partial += 0x20) {
+			/* Extended length and unused bits set: gone on the way out. */
+			(void)snprintf(attr, sizeof(attr), HEX_BASE "%02x %02x 0003 00ff7f",
+				0xc0 | partial | 0x1f, code);
+			decode(&ebgp4, "", attr, HEX_NLRI);
+			assert_int_equal(u.verdict.action, VRS_BGP_ACCEPT);
+			(void)snprintf(want, sizeof(want), "e0%02x0300ff7f", code);
+			assert_non_null(strstr(canonical_of(VRS_BGP_CLASSIC), want));
+			passed++;
+		}
+		(void)snprintf(attr, sizeof(attr), HEX_BASE "80 %02x 03 00ff7f", code);
+		decode(&ebgp4, "", attr, HEX_NLRI);
+		assert_int_equal(u.verdict.action, VRS_BGP_ACCEPT);
+		canonical_of(VRS_BGP_CLASSIC);
+		assert_false(vrs_bgp_attr_find(canonical, canonical_size, code, &v));
+	}
+	assert_true(passed > 400);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +434,8 @@ int main(void)
 		cmocka_unit_test(canonical_bytes_that_do_not_fit_are_refused),
 		cmocka_unit_test(attributes_of_mrt_files_decode_alone),
 		cmocka_unit_test(text_forms_are_readable),
+		cmocka_unit_test(equal_bytes_are_decoded_in_their_own_context),
+		cmocka_unit_test(unknown_attributes_of_every_code_pass_or_stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#include "engine/limits.h"
+
+#include "engine/io.h"
+#include "io/bgp/attr.h"
+
+enum {
+	RESTART_MS = 60000,
+	RECOUNT_MS = 1000,
+};
+
+const char *vrs_memory_state_str(enum vrs_memory_state state)
+{
+	static const char *const names[] = {"ok", "tight", "full"};
+
+	return names[state];
+}
+
+/* --- Prefixes of a session --- */
+
+/* With action discard the table keeps what is over the limit, unusable. */
+static uint32_t table_limit(const struct vrs_neighbor *n)
+{
+	return n->max_action == VRS_MAX_PREFIX_DISCARD ? n->max_prefixes : 0;
+}
+
+static struct vrs_table_peer *peer_of(const struct vrs_neighbor *n)
+{
+	return vrs_table_peer(n->server->table, (uint16_t)n->slot);
+}
+
+void vrs_limits_set(struct vrs_neighbor *n, const struct vrs_cfg_route_server *rs,
+	const struct vrs_cfg_bgp_connection *c)
+{
+	uint32_t limit = rs->limit_routes_per_peer;
+
+	n->count_azure = rs->limit_counting_azure;
+	n->max_action = c->max_prefix_action;
+	n->max_prefixes = c->max_prefixes;
+	if (limit != 0 && (n->max_prefixes == 0 || limit < n->max_prefixes)) {
+		n->max_prefixes = limit;
+		n->max_action = VRS_MAX_PREFIX_RESTART;
+	}
+	if (n->slot < 0 || peer_of(n)->limit == table_limit(n))
+		return;
+	peer_of(n)->limit = table_limit(n);
+	n->server->revalidate = true;
+}
+
+void vrs_limits_up(struct vrs_neighbor *n)
+{
+	n->max_warned = false;
+	peer_of(n)->limit = table_limit(n);
+}
+
+void vrs_limits_down(struct vrs_neighbor *n)
+{
+	n->counted = n->replaced = 0;
+	vrs_timer_cancel(&n->server->io->wheel, &n->recount);
+}
+
+static void on_recount(struct vrs_timer *t)
+{
+	struct vrs_neighbor *n = VRS_CONTAINER_OF(t, struct vrs_neighbor, recount);
+
+	n->counted -= n->replaced;
+	n->replaced = 0;
+}
+
+/* The cloud's counting: an announcement counts also when it replaces; what it replaced is
+ * subtracted one second after the peer's last UPDATE. */
+static void count_azure(struct vrs_neighbor *n, const struct vrs_limits_change *c)
+{
+	n->counted += c->announced;
+	n->counted -= VRS_MIN((uint64_t)(c->before - c->between), n->counted);
+	n->replaced += c->announced - (c->after - c->between);
+	n->recount.fn = on_recount;
+	vrs_timer_arm(&n->server->io->wheel, &n->recount, RECOUNT_MS);
+}
+
+void vrs_limits_updated(struct vrs_neighbor *n, const struct vrs_limits_change *c)
+{
+	if (n->count_azure)
+		count_azure(n, c);
+	uint64_t have = n->count_azure ? n->counted : c->after;
+
+	if (n->max_prefixes == 0 || have <= n->max_prefixes) {
+		n->max_warned = false;
+		return;
+	}
+	if (n->max_action != VRS_MAX_PREFIX_RESTART) {
+		if (!n->max_warned)
+			vrs_log(VRS_LOG_WARNING, "%s/%s: %llu prefixes, limit %u", n->server->name,
+				n->name, (unsigned long long)have, n->max_prefixes);
+		n->max_warned = true;
+		return;
+	}
+	vrs_count(&n->server->io->counters.max_prefix_hits, 1);
+	vrs_log(VRS_LOG_WARNING, "%s/%s: %llu prefixes, limit %u: session closed for 60 s",
+		n->server->name, n->name, (unsigned long long)have, n->max_prefixes);
+	vrs_session_restart(
+		n->session, VRS_BGP_CEASE_MAX_PREFIXES, "maximum prefixes reached", RESTART_MS);
+}
+
+/* --- Lengths --- */
+
+bool vrs_limits_lengths_ok(
+	const struct vrs_server *s, uint32_t as_path_len, const uint8_t *canonical, size_t size)
+{
+	static const struct {
+		uint8_t code, element;
+	} lists[] = {{VRS_BGP_COMMUNITIES, 4}, {VRS_BGP_EXT_COMMUNITIES, 8},
+		{VRS_BGP_IP6_EXT_COMMUNITIES, 20}, {VRS_BGP_LARGE_COMMUNITIES, 12}};
+	size_t n = 0;
+
+	if (s->max_as_path != 0 && as_path_len > s->max_as_path)
+		return false;
+	if (s->max_communities == 0)
+		return true;
+	for (size_t i = 0; i < VRS_N_ELEMS(lists); i++) {
+		struct vrs_span list;
+
+		if (vrs_bgp_attr_find(canonical, size, lists[i].code, &list))
+			n += list.size / lists[i].element;
+	}
+	return n <= s->max_communities;
+}
+
+/* --- Memory of a route server --- */
+
+/* The session with the most paths gives way: one at a time, and its paths are swept before
+ * the next is looked for. */
+static void close_largest(struct vrs_server *s)
+{
+	struct vrs_neighbor *largest = NULL;
+	uint32_t most = 0;
+
+	for (struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next) {
+		if (n->slot < 0 || peer_of(n)->n_paths <= most)
+			continue;
+		most = peer_of(n)->n_paths;
+		largest = n;
+	}
+	if (largest == NULL)
+		return;
+	vrs_count(&s->io->counters.memory_sheds, 1);
+	vrs_log(VRS_LOG_ERROR, "%s/%s instance %u: closed for 60 s: memoryLimit, %u paths", s->name,
+		largest->name, largest->instance, most);
+	vrs_session_restart(
+		largest->session, VRS_BGP_CEASE_RESOURCES, "memory limit reached", RESTART_MS);
+}
+
+/* Ask for what was not taken. */
+static void ask_again(struct vrs_server *s)
+{
+	for (struct vrs_neighbor *n = s->neighbors, *next; n != NULL; n = next) {
+		next = n->next;
+		if (n->slot < 0 || (n->n_shed == 0 && peer_of(n)->n_refused == 0))
+			continue;
+		n->n_shed = peer_of(n)->n_refused = 0;
+		if (!vrs_neighbor_ask_again(n))
+			vrs_session_restart(n->session, VRS_BGP_CEASE_RESOURCES,
+				"routes not taken for want of memory", 1);
+	}
+}
+
+void vrs_limits_memory(struct vrs_server *s)
+{
+	uint64_t limit = s->memory_limit,
+		 used = vrs_table_bytes(s->table) +
+		atomic_load_explicit(&s->rib->bytes, memory_order_relaxed);
+	enum vrs_memory_state was = atomic_load_explicit(&s->memory, memory_order_relaxed);
+	enum vrs_memory_state now = limit == 0 || used < limit - limit / 10 ? VRS_MEMORY_OK
+		: used < limit                                              ? VRS_MEMORY_TIGHT
+									    : VRS_MEMORY_FULL;
+
+	atomic_store_explicit(&s->memory_used, used, memory_order_relaxed);
+	if (now == VRS_MEMORY_FULL && used >= limit + limit / 10 && s->table->n_down == 0)
+		close_largest(s);
+	/* What was refused stays refused until there is room again: no half-filled tables. */
+	if (now == was || (was == VRS_MEMORY_FULL && now == VRS_MEMORY_TIGHT))
+		return;
+	atomic_store_explicit(&s->memory, now, memory_order_relaxed);
+	s->table->refuse_new = now == VRS_MEMORY_FULL;
+	vrs_log(now == VRS_MEMORY_OK ? VRS_LOG_INFO : VRS_LOG_WARNING,
+		"%s: memory %s: %llu of %llu bytes", s->name, vrs_memory_state_str(now),
+		(unsigned long long)used, (unsigned long long)limit);
+	if (now == VRS_MEMORY_OK)
+		ask_again(s);
+}

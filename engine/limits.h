@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#pragma once
+
+/**
+ * @file
+ * What keeps one peer, or one route server, from taking everything.
+ *
+ * **Prefixes** (maxPrefixes, limits.routesPerPeer): warn, discard what is over, or Cease 1 and
+ * again after 60 s. **Lengths** (limits.asPathLength, limits.communities): such paths are kept,
+ * unusable. **Memory** (memoryLimit), in this order:
+ *
+ *     from  90 %  paths that cannot be used are not kept
+ *     from 100 %  prefixes that nobody announced before are not taken; what is there changes
+ *     from 110 %  the session with the most paths is closed (Cease 8), again after 60 s
+ *
+ * Back below 90 %, sessions that lost anything are asked for their routes again.
+ *
+ * **Threads.** The I/O thread.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rib/decide.h"
+
+struct vrs_cfg_bgp_connection;
+struct vrs_cfg_route_server;
+struct vrs_bgp_update;
+struct vrs_neighbor;
+struct vrs_server;
+
+enum vrs_memory_state {
+	VRS_MEMORY_OK,
+	VRS_MEMORY_TIGHT, /**< From 90 %. */
+	VRS_MEMORY_FULL,  /**< From 100 %. */
+};
+
+/** "ok", "tight", "full". */
+const char *vrs_memory_state_str(enum vrs_memory_state state);
+
+/** Take the configured limits of a session. */
+void vrs_limits_set(struct vrs_neighbor *n, const struct vrs_cfg_route_server *rs,
+	const struct vrs_cfg_bgp_connection *c);
+
+/** The session is up, its table slot known; or it is down. */
+void vrs_limits_up(struct vrs_neighbor *n);
+void vrs_limits_down(struct vrs_neighbor *n);
+
+/** What one UPDATE did. */
+struct vrs_limits_change {
+	uint32_t before;    /**< Paths the peer had, */
+	uint32_t between;   /**< after the withdrawals, */
+	uint32_t after;     /**< and in the end. */
+	uint32_t announced; /**< Prefixes in it. */
+};
+
+/** An UPDATE was taken in whole: the session may end here. */
+void vrs_limits_updated(struct vrs_neighbor *n, const struct vrs_limits_change *c);
+
+/** Whether the lists of an attribute set are within the limits of @p s. @p as_path_len as the
+ *  decision counts it. */
+bool vrs_limits_lengths_ok(
+	const struct vrs_server *s, uint32_t as_path_len, const uint8_t *canonical, size_t size);
+
+/** Once a turn: see where the memory of @p s stands, and act. */
+void vrs_limits_memory(struct vrs_server *s);
