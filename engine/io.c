@@ -260,10 +260,7 @@ static struct vrs_export_peer export_peer(
 		.otc = n->config.role_rs,
 	};
 
-	/* Instance i has addresses i (IPv4) and i + 2 (IPv6), or only the family there is. */
-	for (size_t i = 0; i < s->n_router_ips; i++)
-		if (i % 2 == n->instance)
-			p.next_hops[s->router_ips[i].afi == VRS_AFI_IP6] = s->router_ips[i];
+	memcpy(p.next_hops, n->own, sizeof(p.next_hops));
 	return p;
 }
 
@@ -405,19 +402,27 @@ static struct vrs_session_config session_config(const struct vrs_server *s,
 	return sc;
 }
 
-/* Whether a session can go on under the other configuration. */
+/* Instance i has addresses i (IPv4) and i + 2 (IPv6), or only the family there is. */
+static void own_addresses(const struct vrs_server *s, unsigned instance, struct vrs_addr out[2])
+{
+	memset(out, 0, 2 * sizeof(*out));
+	for (size_t i = 0; i < s->n_router_ips; i++)
+		if (i % 2 == instance)
+			out[s->router_ips[i].afi == VRS_AFI_IP6] = s->router_ips[i];
+}
+
+/* Whether a session can go on under the other configuration. What it can take over while it
+ * runs (struct vrs_session_live) is not looked at. */
 static bool same_session(const struct vrs_session_config *a, const struct vrs_session_config *b)
 {
 	const struct vrs_endpoint *x = &a->endpoint, *y = &b->endpoint;
 
 	return vrs_addr_equal(&x->local, &y->local) && vrs_addr_equal(&x->remote, &y->remote) &&
 		x->local_port == y->local_port && x->remote_port == y->remote_port &&
-		x->ttl_security == y->ttl_security && x->passive == y->passive &&
-		strcmp(x->password, y->password) == 0 && a->local_as == b->local_as &&
-		a->peer_as == b->peer_as && a->router_id == b->router_id &&
-		a->hold_s == b->hold_s && a->keepalive_s == b->keepalive_s &&
-		a->families == b->families && a->role_rs == b->role_rs &&
-		memcmp(a->scrub, b->scrub, sizeof(a->scrub)) == 0;
+		x->ttl_security == y->ttl_security && strcmp(x->password, y->password) == 0 &&
+		a->local_as == b->local_as && a->peer_as == b->peer_as &&
+		a->router_id == b->router_id && a->hold_s == b->hold_s &&
+		a->families == b->families && a->role_rs == b->role_rs;
 }
 
 static struct vrs_neighbor *neighbor_find(
@@ -469,6 +474,7 @@ static struct vrs_neighbor *neighbor_add(struct vrs_server *s,
 	n->class = class_of(c->kind);
 	n->ibgp = c->peer_asn == s->asn;
 	n->config = *sc;
+	own_addresses(s, instance, n->own);
 	n->slot = -1;
 	named.name = c->name;
 	named.seed = s->io->seed = vrs_hash_u64(s->io->seed + 1);
@@ -486,11 +492,49 @@ static struct vrs_neighbor *neighbor_add(struct vrs_server *s,
 	return n;
 }
 
-static void neighbor_settings(struct vrs_neighbor *n, const struct vrs_cfg_route_server *rs,
+/* The peer is to send all its routes again, without a reset where it can. */
+static void ask_again(struct vrs_neighbor *n)
+{
+	const struct vrs_session_negotiated *g = vrs_session_negotiated(n->session);
+
+	if (g == NULL)
+		return;
+	if (!g->refresh) {
+		vrs_session_restart(
+			n->session, VRS_BGP_CEASE_CONFIG_CHANGE, "configuration changed", 1000);
+		return;
+	}
+	for (unsigned afi = VRS_AFI_IP4; afi <= VRS_AFI_IP6; afi++)
+		(void)vrs_session_send_refresh(n->session, afi, VRS_BGP_REFRESH_REQUEST);
+}
+
+/* What a running session takes over. */
+static void neighbor_adapt(struct vrs_neighbor *n, const struct vrs_session_config *sc)
+{
+	struct vrs_session_live live = {
+		.keepalive_s = sc->keepalive_s, .passive = sc->endpoint.passive};
+	bool scrub = memcmp(n->config.scrub, sc->scrub, sizeof(sc->scrub)) != 0;
+
+	if (!scrub && n->config.keepalive_s == sc->keepalive_s &&
+		n->config.endpoint.passive == sc->endpoint.passive)
+		return;
+	memcpy(live.scrub, sc->scrub, sizeof(live.scrub));
+	n->config = *sc;
+	vrs_session_adapt(n->session, &live);
+	if (scrub)
+		ask_again(n);
+}
+
+static void neighbor_limits(struct vrs_neighbor *n, const struct vrs_cfg_route_server *rs,
 	const struct vrs_cfg_bgp_connection *c)
 {
-	uint32_t limit = rs->limit_routes_per_peer;
+	uint32_t limit = rs->limit_routes_per_peer, was = table_limit(n);
+	bool up = n->slot >= 0;
 
+	if (up && rs->limit_counting_azure && !n->count_azure) {
+		n->counted = n_paths(n);
+		n->replaced = 0;
+	}
 	n->count_azure = rs->limit_counting_azure;
 	n->max_action = c->max_prefix_action;
 	n->max_prefixes = c->max_prefixes;
@@ -498,8 +542,17 @@ static void neighbor_settings(struct vrs_neighbor *n, const struct vrs_cfg_route
 		n->max_prefixes = limit;
 		n->max_action = VRS_MAX_PREFIX_RESTART;
 	}
-	if (n->slot >= 0)
-		vrs_table_peer(n->server->table, (uint16_t)n->slot)->limit = table_limit(n);
+	if (!up)
+		return;
+	vrs_table_peer(n->server->table, (uint16_t)n->slot)->limit = table_limit(n);
+	n->server->revalidate |= table_limit(n) != was;
+	check_max(n);
+}
+
+static void neighbor_settings(struct vrs_neighbor *n, const struct vrs_cfg_route_server *rs,
+	const struct vrs_cfg_bgp_connection *c)
+{
+	neighbor_limits(n, rs, c);
 	if (c->enabled == n->enabled)
 		return;
 	n->enabled = c->enabled;
@@ -537,12 +590,18 @@ static int apply_connection(struct vrs_server *s, const struct vrs_config *confi
 			session_config(s, config, c, &s->router_ips[i], instance);
 		struct vrs_neighbor *n = neighbor_find(s, c->name, &s->router_ips[i]);
 
+		struct vrs_addr own[2];
+
+		own_addresses(s, instance, own);
 		if (n != NULL &&
-			(!same_session(&n->config, &sc) || n->class != class_of(c->kind))) {
+			(!same_session(&n->config, &sc) || n->class != class_of(c->kind) ||
+				memcmp(n->own, own, sizeof(own)) != 0)) {
 			neighbor_remove(s, n, VRS_BGP_CEASE_CONFIG_CHANGE, "configuration changed");
 			n = NULL;
 		}
-		if (n == NULL)
+		if (n != NULL)
+			neighbor_adapt(n, &sc);
+		else
 			n = neighbor_add(s, c, &sc, instance, connection_number(s, c->name));
 		if (n == NULL)
 			return -ENOMEM;
@@ -551,12 +610,28 @@ static int apply_connection(struct vrs_server *s, const struct vrs_config *confi
 	return 0;
 }
 
-static bool configured(const struct vrs_cfg_route_server *rs, const char *name)
+/* Whether the session is one of the configuration's: its connection, and our address. */
+static bool configured(const struct vrs_cfg_route_server *rs, const struct vrs_neighbor *n)
 {
-	for (size_t i = 0; i < rs->n_connections; i++)
-		if (strcmp(rs->connections[i].name, name) == 0)
+	bool here = false;
+
+	for (size_t i = 0; i < rs->n_router_ips; i++)
+		here |= vrs_addr_equal(&rs->router_ips[i], &n->local) && i % 2 == n->instance;
+	for (size_t i = 0; here && i < rs->n_connections; i++)
+		if (strcmp(rs->connections[i].name, n->name) == 0)
 			return true;
 	return false;
+}
+
+/* Our addresses: sessions of those that stay are not touched. */
+static void apply_router_ips(struct vrs_server *s, const struct vrs_cfg_route_server *rs)
+{
+	if (s->n_router_ips == rs->n_router_ips &&
+		memcmp(s->router_ips, rs->router_ips, sizeof(s->router_ips)) == 0)
+		return;
+	memcpy(s->router_ips, rs->router_ips, sizeof(s->router_ips));
+	s->n_router_ips = rs->n_router_ips;
+	s->revalidate = true; /* None of them can be a next hop. */
 }
 
 static enum vrs_path_reason reason_again(void *ctx, const struct vrs_attrs *attrs,
@@ -576,6 +651,21 @@ static enum vrs_path_reason reason_again(void *ctx, const struct vrs_attrs *attr
 	return r == VRS_PATH_USABLE && vrs_prefix_martian(p) ? VRS_PATH_MARTIAN : r;
 }
 
+/* Whether `now` has a prefix that `old` has not. */
+static bool any_joined(
+	const struct vrs_prefix *old, size_t n_old, const struct vrs_prefix *now, size_t n_now)
+{
+	for (size_t i = 0; i < n_now; i++) {
+		size_t j = 0;
+
+		while (j < n_old && !vrs_prefix_equal(&old[j], &now[i]))
+			j++;
+		if (j == n_old)
+			return true;
+	}
+	return false;
+}
+
 /* Learned next hops may lie elsewhere now. */
 static int apply_hop_prefixes(struct vrs_server *s, const struct vrs_prefix *prefixes, size_t n)
 {
@@ -586,12 +676,13 @@ static int apply_hop_prefixes(struct vrs_server *s, const struct vrs_prefix *pre
 	if (copy == NULL)
 		return -ENOMEM;
 	memcpy(copy, prefixes, n * sizeof(*copy));
+	bool joined = any_joined(s->hop_prefixes, s->n_hop_prefixes, copy, n);
 	free(s->hop_prefixes);
-	bool joined = s->hop_prefixes != NULL && n > s->n_hop_prefixes;
 	s->hop_prefixes = copy;
 	s->n_hop_prefixes = n;
-	vrs_table_revalidate(s->table, reason_again, s);
-	/* A network joined: peers that filtered by what they knew are asked again. */
+	s->revalidate = true;
+	/* A network joined: peers that filtered by what they knew are asked again, those that
+	 * can be. */
 	for (struct vrs_neighbor *nb = s->neighbors; joined && nb != NULL; nb = nb->next)
 		for (unsigned afi = VRS_AFI_IP4; afi <= VRS_AFI_IP6; afi++)
 			(void)vrs_session_send_refresh(nb->session, afi, VRS_BGP_REFRESH_REQUEST);
@@ -618,18 +709,22 @@ int vrs_server_apply(struct vrs_server *s, const struct vrs_config *config,
 
 	if (hops == NULL)
 		return -ENOMEM;
+	s->revalidate = false;
+	apply_router_ips(s, rs);
 	memset(s->scrub, 0, sizeof(s->scrub));
 	for (size_t i = 0; i < rs->n_scrub; i++)
 		s->scrub[rs->scrub[i] / 8] |= (uint8_t)(1u << rs->scrub[i] % 8);
 	for (struct vrs_neighbor *n = s->neighbors, *next; n != NULL; n = next) {
 		next = n->next;
-		if (!configured(rs, n->name))
+		if (!configured(rs, n))
 			neighbor_remove(s, n, VRS_BGP_CEASE_DECONFIGURED, "peer removed");
 	}
 	err = apply_hop_prefixes(s, hops, vrs_model_next_hop_prefixes(config, rs, hops));
 	free(hops);
 	for (size_t i = 0; i < rs->n_connections && err == 0; i++)
 		err = apply_connection(s, config, rs, &rs->connections[i]);
+	if (s->revalidate)
+		vrs_table_revalidate(s->table, reason_again, s);
 	vrs_table_configure(s->table, &tc);
 	s->io->sweeping = true;
 	atomic_fetch_add(&s->generation, 1);

@@ -41,7 +41,8 @@ struct vrs_neighbor {
 	uint8_t instance;
 	uint8_t class; /* enum vrs_peer_class */
 	bool ibgp;
-	struct vrs_session_config config; /* As the session was made with. */
+	struct vrs_session_config config; /* As the session was made with, or has taken over. */
+	struct vrs_addr own[2];           /* The instance's addresses, by family. */
 	bool enabled;
 	uint32_t max_prefixes; /* The lower of maxPrefixes and routesPerPeer; 0 = none. */
 	enum vrs_max_prefix_action max_action;
@@ -71,6 +72,7 @@ struct vrs_server {
 	uint16_t next_connection;
 	uint64_t n_marked; /* Of the table, as of the last turn. */
 	uint8_t scrub[32];
+	bool revalidate;             /* While applying: reasons may be others now. */
 	_Atomic bool dead;           /* Being removed: whoever looks at it is to let go. */
 	_Atomic uint32_t users;      /* Models that name it: it is freed after the last of them. */
 	_Atomic uint64_t generation; /* Configurations applied. */
