@@ -152,8 +152,7 @@ static bool same_identity(const struct vrs_server *s, const struct vrs_model *ol
 	const struct vrs_cfg_route_server *was = &old->config->route_servers[i];
 
 	return strcmp(s->name, rs->name) == 0 && s->asn == rs->asn &&
-		strcmp(was->vnet, rs->vnet) == 0 && s->n_router_ips == rs->n_router_ips &&
-		memcmp(s->router_ips, rs->router_ips, sizeof(s->router_ips)) == 0;
+		strcmp(was->vnet, rs->vnet) == 0;
 }
 
 static void match_servers(struct apply *a)

@@ -238,10 +238,7 @@ static struct vrs_export_peer export_peer(
 		.otc = n->config.role_rs,
 	};
 
-	/* Instance i has addresses i (IPv4) and i + 2 (IPv6), or only the family there is. */
-	for (size_t i = 0; i < s->n_router_ips; i++)
-		if (i % 2 == n->instance)
-			p.next_hops[s->router_ips[i].afi == VRS_AFI_IP6] = s->router_ips[i];
+	memcpy(p.next_hops, n->own, sizeof(p.next_hops));
 	return p;
 }
 
@@ -384,19 +381,27 @@ static struct vrs_session_config session_config(const struct vrs_server *s,
 	return sc;
 }
 
-/* Whether a session can go on under the other configuration. */
+/* Instance i has addresses i (IPv4) and i + 2 (IPv6), or only the family there is. */
+static void own_addresses(const struct vrs_server *s, unsigned instance, struct vrs_addr out[2])
+{
+	memset(out, 0, 2 * sizeof(*out));
+	for (size_t i = 0; i < s->n_router_ips; i++)
+		if (i % 2 == instance)
+			out[s->router_ips[i].afi == VRS_AFI_IP6] = s->router_ips[i];
+}
+
+/* Whether a session can go on under the other configuration. What it can take over while it
+ * runs (struct vrs_session_live) is not looked at. */
 static bool same_session(const struct vrs_session_config *a, const struct vrs_session_config *b)
 {
 	const struct vrs_endpoint *x = &a->endpoint, *y = &b->endpoint;
 
 	return vrs_addr_equal(&x->local, &y->local) && vrs_addr_equal(&x->remote, &y->remote) &&
 		x->local_port == y->local_port && x->remote_port == y->remote_port &&
-		x->ttl_security == y->ttl_security && x->passive == y->passive &&
-		strcmp(x->password, y->password) == 0 && a->local_as == b->local_as &&
-		a->peer_as == b->peer_as && a->router_id == b->router_id &&
-		a->hold_s == b->hold_s && a->keepalive_s == b->keepalive_s &&
-		a->families == b->families && a->role_rs == b->role_rs &&
-		memcmp(a->scrub, b->scrub, sizeof(a->scrub)) == 0;
+		x->ttl_security == y->ttl_security && strcmp(x->password, y->password) == 0 &&
+		a->local_as == b->local_as && a->peer_as == b->peer_as &&
+		a->router_id == b->router_id && a->hold_s == b->hold_s &&
+		a->families == b->families && a->role_rs == b->role_rs;
 }
 
 static struct vrs_neighbor *neighbor_find(
@@ -449,6 +454,7 @@ static struct vrs_neighbor *neighbor_add(struct vrs_server *s,
 	n->class = class_of(c->kind);
 	n->ibgp = c->peer_asn == s->asn;
 	n->config = *sc;
+	own_addresses(s, instance, n->own);
 	n->slot = -1;
 	named.name = c->name;
 	named.seed = s->io->seed = vrs_hash_u64(s->io->seed + 1);
@@ -464,6 +470,38 @@ static struct vrs_neighbor *neighbor_add(struct vrs_server *s,
 		link = &(*link)->next;
 	*link = n;
 	return n;
+}
+
+bool vrs_neighbor_ask_again(struct vrs_neighbor *n)
+{
+	bool all = true;
+
+	for (unsigned afi = VRS_AFI_IP4; afi <= VRS_AFI_IP6; afi++) {
+		const struct vrs_session_negotiated *g = vrs_session_negotiated(n->session);
+
+		if (g != NULL && g->families & family_bit(afi))
+			all &= vrs_session_send_refresh(n->session, afi, VRS_BGP_REFRESH_REQUEST) ==
+				0;
+	}
+	return all;
+}
+
+/* What a running session takes over. */
+static void neighbor_adapt(struct vrs_neighbor *n, const struct vrs_session_config *sc)
+{
+	struct vrs_session_live live = {
+		.keepalive_s = sc->keepalive_s, .passive = sc->endpoint.passive};
+	bool scrub = memcmp(n->config.scrub, sc->scrub, sizeof(sc->scrub)) != 0;
+
+	if (!scrub && n->config.keepalive_s == sc->keepalive_s &&
+		n->config.endpoint.passive == sc->endpoint.passive)
+		return;
+	memcpy(live.scrub, sc->scrub, sizeof(live.scrub));
+	n->config = *sc;
+	vrs_session_adapt(n->session, &live);
+	if (scrub && !vrs_neighbor_ask_again(n))
+		vrs_session_restart(
+			n->session, VRS_BGP_CEASE_CONFIG_CHANGE, "configuration changed", 1000);
 }
 
 static void neighbor_settings(struct vrs_neighbor *n, const struct vrs_cfg_route_server *rs,
@@ -507,12 +545,18 @@ static int apply_connection(struct vrs_server *s, const struct vrs_config *confi
 			session_config(s, config, c, &s->router_ips[i], instance);
 		struct vrs_neighbor *n = neighbor_find(s, c->name, &s->router_ips[i]);
 
+		struct vrs_addr own[2];
+
+		own_addresses(s, instance, own);
 		if (n != NULL &&
-			(!same_session(&n->config, &sc) || n->class != class_of(c->kind))) {
+			(!same_session(&n->config, &sc) || n->class != class_of(c->kind) ||
+				memcmp(n->own, own, sizeof(own)) != 0)) {
 			neighbor_remove(s, n, VRS_BGP_CEASE_CONFIG_CHANGE, "configuration changed");
 			n = NULL;
 		}
-		if (n == NULL)
+		if (n != NULL)
+			neighbor_adapt(n, &sc);
+		else
 			n = neighbor_add(s, c, &sc, instance, connection_number(s, c->name));
 		if (n == NULL)
 			return -ENOMEM;
@@ -521,12 +565,28 @@ static int apply_connection(struct vrs_server *s, const struct vrs_config *confi
 	return 0;
 }
 
-static bool configured(const struct vrs_cfg_route_server *rs, const char *name)
+/* Whether the session is one of the configuration's: its connection, and our address. */
+static bool configured(const struct vrs_cfg_route_server *rs, const struct vrs_neighbor *n)
 {
-	for (size_t i = 0; i < rs->n_connections; i++)
-		if (strcmp(rs->connections[i].name, name) == 0)
+	bool here = false;
+
+	for (size_t i = 0; i < rs->n_router_ips; i++)
+		here |= vrs_addr_equal(&rs->router_ips[i], &n->local) && i % 2 == n->instance;
+	for (size_t i = 0; here && i < rs->n_connections; i++)
+		if (strcmp(rs->connections[i].name, n->name) == 0)
 			return true;
 	return false;
+}
+
+/* Our addresses: sessions of those that stay are not touched. */
+static void apply_router_ips(struct vrs_server *s, const struct vrs_cfg_route_server *rs)
+{
+	if (s->n_router_ips == rs->n_router_ips &&
+		memcmp(s->router_ips, rs->router_ips, sizeof(s->router_ips)) == 0)
+		return;
+	memcpy(s->router_ips, rs->router_ips, sizeof(s->router_ips));
+	s->n_router_ips = rs->n_router_ips;
+	s->revalidate = true; /* None of them can be a next hop. */
 }
 
 static enum vrs_path_reason reason_again(void *ctx, const struct vrs_attrs *attrs,
@@ -544,18 +604,19 @@ static enum vrs_path_reason reason_again(void *ctx, const struct vrs_attrs *attr
 	return r == VRS_PATH_USABLE && vrs_prefix_martian(p) ? VRS_PATH_MARTIAN : r;
 }
 
-bool vrs_neighbor_ask_again(struct vrs_neighbor *n)
+/* Whether `now` has a prefix that `old` has not. */
+static bool any_joined(
+	const struct vrs_prefix *old, size_t n_old, const struct vrs_prefix *now, size_t n_now)
 {
-	bool all = true;
+	for (size_t i = 0; i < n_now; i++) {
+		size_t j = 0;
 
-	for (unsigned afi = VRS_AFI_IP4; afi <= VRS_AFI_IP6; afi++) {
-		const struct vrs_session_negotiated *g = vrs_session_negotiated(n->session);
-
-		if (g != NULL && g->families & family_bit(afi))
-			all &= vrs_session_send_refresh(n->session, afi, VRS_BGP_REFRESH_REQUEST) ==
-				0;
+		while (j < n_old && !vrs_prefix_equal(&old[j], &now[i]))
+			j++;
+		if (j == n_old)
+			return true;
 	}
-	return all;
+	return false;
 }
 
 /* Learned next hops may lie elsewhere now. */
@@ -568,12 +629,13 @@ static int apply_hop_prefixes(struct vrs_server *s, const struct vrs_prefix *pre
 	if (copy == NULL)
 		return -ENOMEM;
 	memcpy(copy, prefixes, n * sizeof(*copy));
+	bool joined = any_joined(s->hop_prefixes, s->n_hop_prefixes, copy, n);
 	free(s->hop_prefixes);
-	bool joined = s->hop_prefixes != NULL && n > s->n_hop_prefixes;
 	s->hop_prefixes = copy;
 	s->n_hop_prefixes = n;
 	s->revalidate = true;
-	/* A network joined: peers that filtered by what they knew are asked again. */
+	/* A network joined: peers that filtered by what they knew are asked again, those that
+	 * can be. */
 	for (struct vrs_neighbor *nb = s->neighbors; joined && nb != NULL; nb = nb->next)
 		(void)vrs_neighbor_ask_again(nb);
 	return 0;
@@ -599,12 +661,14 @@ int vrs_server_apply(struct vrs_server *s, const struct vrs_config *config,
 
 	if (hops == NULL)
 		return -ENOMEM;
+	s->revalidate = false;
+	apply_router_ips(s, rs);
 	memset(s->scrub, 0, sizeof(s->scrub));
 	for (size_t i = 0; i < rs->n_scrub; i++)
 		s->scrub[rs->scrub[i] / 8] |= (uint8_t)(1u << rs->scrub[i] % 8);
 	for (struct vrs_neighbor *n = s->neighbors, *next; n != NULL; n = next) {
 		next = n->next;
-		if (!configured(rs, n->name))
+		if (!configured(rs, n))
 			neighbor_remove(s, n, VRS_BGP_CEASE_DECONFIGURED, "peer removed");
 	}
 	err = apply_hop_prefixes(s, hops, vrs_model_next_hop_prefixes(config, rs, hops));

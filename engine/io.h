@@ -41,7 +41,8 @@ struct vrs_neighbor {
 	uint8_t instance;
 	uint8_t class; /* enum vrs_peer_class */
 	bool ibgp;
-	struct vrs_session_config config; /* As the session was made with. */
+	struct vrs_session_config config; /* As the session was made with, or has taken over. */
+	struct vrs_addr own[2];           /* The instance's addresses, by family. */
 	bool enabled;
 	uint32_t max_prefixes; /* The lower of maxPrefixes and routesPerPeer; 0 = none. */
 	enum vrs_max_prefix_action max_action;

@@ -32,11 +32,39 @@ static struct vrs_table_peer *peer_of(const struct vrs_neighbor *n)
 	return vrs_table_peer(n->server->table, (uint16_t)n->slot);
 }
 
+/* More routes than the peer may send: the session may end here. */
+static void check(struct vrs_neighbor *n, uint32_t n_paths)
+{
+	uint64_t have = n->count_azure ? n->counted : n_paths;
+
+	if (n->max_prefixes == 0 || have <= n->max_prefixes) {
+		n->max_warned = false;
+		return;
+	}
+	if (n->max_action != VRS_MAX_PREFIX_RESTART) {
+		if (!n->max_warned)
+			vrs_log(VRS_LOG_WARNING, "%s/%s: %llu prefixes, limit %u", n->server->name,
+				n->name, (unsigned long long)have, n->max_prefixes);
+		n->max_warned = true;
+		return;
+	}
+	vrs_count(&n->server->io->counters.max_prefix_hits, 1);
+	vrs_log(VRS_LOG_WARNING, "%s/%s: %llu prefixes, limit %u: session closed for 60 s",
+		n->server->name, n->name, (unsigned long long)have, n->max_prefixes);
+	vrs_session_restart(
+		n->session, VRS_BGP_CEASE_MAX_PREFIXES, "maximum prefixes reached", RESTART_MS);
+}
+
 void vrs_limits_set(struct vrs_neighbor *n, const struct vrs_cfg_route_server *rs,
 	const struct vrs_cfg_bgp_connection *c)
 {
 	uint32_t limit = rs->limit_routes_per_peer;
+	bool up = n->slot >= 0;
 
+	if (up && rs->limit_counting_azure && !n->count_azure) {
+		n->counted = peer_of(n)->n_paths;
+		n->replaced = 0;
+	}
 	n->count_azure = rs->limit_counting_azure;
 	n->max_action = c->max_prefix_action;
 	n->max_prefixes = c->max_prefixes;
@@ -44,10 +72,11 @@ void vrs_limits_set(struct vrs_neighbor *n, const struct vrs_cfg_route_server *r
 		n->max_prefixes = limit;
 		n->max_action = VRS_MAX_PREFIX_RESTART;
 	}
-	if (n->slot < 0 || peer_of(n)->limit == table_limit(n))
+	if (!up)
 		return;
+	n->server->revalidate |= peer_of(n)->limit != table_limit(n);
 	peer_of(n)->limit = table_limit(n);
-	n->server->revalidate = true;
+	check(n, peer_of(n)->n_paths);
 }
 
 void vrs_limits_up(struct vrs_neighbor *n)
@@ -85,24 +114,7 @@ void vrs_limits_updated(struct vrs_neighbor *n, const struct vrs_limits_change *
 {
 	if (n->count_azure)
 		count_azure(n, c);
-	uint64_t have = n->count_azure ? n->counted : c->after;
-
-	if (n->max_prefixes == 0 || have <= n->max_prefixes) {
-		n->max_warned = false;
-		return;
-	}
-	if (n->max_action != VRS_MAX_PREFIX_RESTART) {
-		if (!n->max_warned)
-			vrs_log(VRS_LOG_WARNING, "%s/%s: %llu prefixes, limit %u", n->server->name,
-				n->name, (unsigned long long)have, n->max_prefixes);
-		n->max_warned = true;
-		return;
-	}
-	vrs_count(&n->server->io->counters.max_prefix_hits, 1);
-	vrs_log(VRS_LOG_WARNING, "%s/%s: %llu prefixes, limit %u: session closed for 60 s",
-		n->server->name, n->name, (unsigned long long)have, n->max_prefixes);
-	vrs_session_restart(
-		n->session, VRS_BGP_CEASE_MAX_PREFIXES, "maximum prefixes reached", RESTART_MS);
+	check(n, c->after);
 }
 
 /* --- Lengths --- */

@@ -589,6 +589,14 @@ void vrs_table_sweep_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
 	}
 }
 
+/* Whether the peer has so many usable paths that this one is not to be one of them. */
+static bool over_limit(const struct vrs_table_peer *peer, const struct vrs_path *path)
+{
+	bool has_place = path->reason == VRS_PATH_USABLE;
+
+	return peer->limit != 0 && peer->n_usable - has_place >= peer->limit;
+}
+
 void vrs_table_revalidate(struct vrs_table *t, vrs_table_reason_fn reason, void *ctx)
 {
 	for (uint32_t i = 1; i < vrs_pool_bound(&t->entries); i++) {
@@ -604,8 +612,7 @@ void vrs_table_revalidate(struct vrs_table *t, vrs_table_reason_fn reason, void 
 			uint8_t now =
 				(uint8_t)reason(ctx, vrs_attrs_at(t->attrs, path->attrs), peer, &p);
 
-			uint32_t others = peer->n_usable - (path->reason == VRS_PATH_USABLE);
-			if (now == VRS_PATH_USABLE && peer->limit != 0 && others >= peer->limit)
+			if (now == VRS_PATH_USABLE && over_limit(peer, path))
 				now = VRS_PATH_LIMIT;
 			if (now == path->reason)
 				continue;

@@ -77,6 +77,9 @@ void vrs_link_close(struct vrs_link *l, bool flush);
 /** Close by collision: Cease 7. */
 void vrs_link_collide(struct vrs_link *l);
 
+/** Take over what vrs_session_adapt() changed. */
+void vrs_link_adapt(struct vrs_link *l);
+
 /** Queue a message, copied. @return 0 or -ENOMEM. */
 int vrs_link_send(struct vrs_link *l, const uint8_t *message, size_t size);
 

@@ -274,18 +274,22 @@ static bool resolve_collision(struct vrs_link *l, const struct vrs_bgp_open *the
 	return loser != l;
 }
 
+static uint32_t keepalive_ms(const struct vrs_session_config *c, uint16_t hold_s)
+{
+	uint32_t seconds = hold_s / 3;
+
+	return (c->keepalive_s != 0 ? VRS_MIN(seconds, c->keepalive_s) : seconds) * 1000;
+}
+
 static void negotiate(struct vrs_link *l, const struct vrs_bgp_open *theirs)
 {
 	const struct vrs_session_config *c = &l->session->config;
 	struct vrs_session_negotiated *n = &l->negotiated;
 	uint16_t both = n->ours.caps & theirs->caps;
-	uint32_t keepalive_s = VRS_MIN(n->ours.hold, theirs->hold) / 3;
 
 	n->theirs = *theirs;
 	n->hold_s = VRS_MIN(n->ours.hold, theirs->hold);
-	if (c->keepalive_s != 0)
-		keepalive_s = VRS_MIN(keepalive_s, c->keepalive_s);
-	n->keepalive_ms = keepalive_s * 1000;
+	n->keepalive_ms = keepalive_ms(c, n->hold_s);
 	n->families = n->ours.families & theirs->families;
 	n->as4 = (both & VRS_BGP_CAP_AS4) != 0;
 	n->refresh = (both & VRS_BGP_CAP_REFRESH) != 0;
@@ -303,6 +307,19 @@ static void negotiate(struct vrs_link *l, const struct vrs_bgp_open *theirs)
 		.peer_as = c->peer_as,
 	};
 	memcpy(n->decode.scrub, c->scrub, sizeof(n->decode.scrub));
+}
+
+void vrs_link_adapt(struct vrs_link *l)
+{
+	const struct vrs_session_config *c = &l->session->config;
+	struct vrs_session_negotiated *n = &l->negotiated;
+
+	if (l->state < VRS_SESSION_OPEN_CONFIRM)
+		return;
+	memcpy(n->decode.scrub, c->scrub, sizeof(n->decode.scrub));
+	n->keepalive_ms = keepalive_ms(c, n->hold_s);
+	if (l->hold_ms != 0)
+		arm_keepalive(l);
 }
 
 static void on_open(struct vrs_link *l, const struct vrs_bgp_message *m)

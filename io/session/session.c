@@ -139,6 +139,19 @@ static void begin(struct vrs_session *s)
 	vrs_session_tell(s);
 }
 
+void vrs_session_adapt(struct vrs_session *s, const struct vrs_session_live *live)
+{
+	bool wakes = s->config.endpoint.passive && !live->passive;
+
+	s->config.keepalive_s = live->keepalive_s;
+	s->config.endpoint.passive = live->passive;
+	memcpy(s->config.scrub, live->scrub, sizeof(s->config.scrub));
+	vrs_link_adapt(&s->out);
+	vrs_link_adapt(&s->in);
+	if (wakes && s->running && !s->idle && vrs_session_state(s) <= VRS_SESSION_ACTIVE)
+		vrs_timer_arm(s->wheel, &s->retry, 0);
+}
+
 static void on_retry(struct vrs_timer *t)
 {
 	struct vrs_session *s = VRS_CONTAINER_OF(t, struct vrs_session, retry);

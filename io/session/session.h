@@ -125,6 +125,16 @@ struct vrs_session *vrs_session_new(const struct vrs_session_config *config,
  *  ignored. */
 void vrs_session_free(struct vrs_session *s);
 
+/** What of a configuration a running session can take over without a new OPEN. */
+struct vrs_session_live {
+	uint16_t keepalive_s;
+	bool passive;
+	uint8_t scrub[32]; /**< From the next UPDATE on. */
+};
+
+/** Take @p live over; a session that is no longer passive connects soon. Never resets. */
+void vrs_session_adapt(struct vrs_session *s, const struct vrs_session_live *live);
+
 /**
  * Begin: listen, and connect at once unless passive. No effect when it runs.
  *

@@ -39,7 +39,8 @@ networkInterfaces:
 routeServers:
   - name: rs
     virtualNetwork: hub
-    virtualRouterIps: [{ips}]
+    virtualRouterAsn: {asn}
+    virtualRouterIps: [10.0.0.4]
     bgpConnections:
       - {{name: nva, peerIp: 10.0.1.4, peerAsn: 65001, passive: true}}
 """
@@ -72,9 +73,9 @@ class Reload(unittest.TestCase):
         self.assertEqual(r.returncode, 0, r.stderr)
         return r.stdout
 
-    def write(self, prefixes="10.0.0.0/16", table="", vm2=VM2, ips="10.0.0.4"):
+    def write(self, prefixes="10.0.0.0/16", table="", vm2=VM2, asn=65515):
         with open(f"{self.dir}/vrs.yaml", "w", encoding="ascii") as f:
-            f.write(CONFIG.format(dir=self.dir, prefixes=prefixes, table=table, vm2=vm2, ips=ips))
+            f.write(CONFIG.format(dir=self.dir, prefixes=prefixes, table=table, vm2=vm2, asn=asn))
 
     def log(self):
         with open(f"{self.dir}/log", encoding="ascii") as f:
@@ -117,10 +118,10 @@ class Reload(unittest.TestCase):
         self.assertEqual(vm2.wait(20), 0)
         self.assertIsNone(vm1.poll())
         # The route server is another one now: nothing of the old one may be touched again.
-        self.reload(vm2="", ips="10.0.0.5")
+        self.reload(vm2="", asn=65514)
         self.assertEqual(vm1.wait(20), 0)
         self.assertEqual(server.wait(20), 0)
-        self.reload(vm2="", ips="10.0.0.4")
+        self.reload(vm2="")
         self.assertIn('"state": "Active"', self.vrsctl("-o", "json", "status"))
         self.assertNotIn("still being read", self.log())
 

@@ -945,6 +945,42 @@ static void listening_that_fails_is_reported_and_tried_again(void **)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* --- taking over another configuration ---------------------------------------------------- */
+
+static void a_session_takes_over_keepalive_and_scrub_without_a_reset(void **state)
+{
+	struct vrs_session_config ca = config_of(true), cb = config_of(false);
+	struct vrs_session_live live = {.keepalive_s = 1, .scrub = {1}};
+
+	pair(&ca, &cb);
+	uint64_t sent = vrs_session_stat(w.a)->tx[VRS_BGP_KEEPALIVE];
+	vrs_session_adapt(w.a, &live);
+	run_ms(10000);
+	assert_in_range(vrs_session_stat(w.a)->tx[VRS_BGP_KEEPALIVE] - sent, 9, 15);
+	assert_int_equal(vrs_session_negotiated(w.a)->decode.scrub[0], 1);
+	assert_int_equal(vrs_session_config(w.a)->scrub[0], 1);
+	assert_int_equal(w.la.established, 1);
+	assert_int_equal(w.la.down, 0);
+}
+
+static void a_session_that_is_no_longer_passive_connects_soon(void **state)
+{
+	struct vrs_session_config ca = config_of(true), cb = config_of(false);
+	struct vrs_session_live live = {.keepalive_s = ca.keepalive_s};
+
+	ca.endpoint.passive = cb.endpoint.passive = true;
+	pair(&ca, &cb);
+	assert_int_equal(w.la.established, 0);
+	vrs_session_adapt(w.a, &live);
+	run_ms(100);
+	assert_int_equal(w.la.established, 1);
+	/* And passive again: stands as it is. */
+	live.passive = true;
+	vrs_session_adapt(w.a, &live);
+	run_ms(100);
+	assert_int_equal(w.la.down, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -980,6 +1016,8 @@ int main(void)
 		TEST(restart_refuses_the_peer_until_its_time),
 		TEST(a_stopped_session_sends_nothing),
 		TEST(listening_that_fails_is_reported_and_tried_again),
+		TEST(a_session_takes_over_keepalive_and_scrub_without_a_reset),
+		TEST(a_session_that_is_no_longer_passive_connects_soon),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
