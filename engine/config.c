@@ -12,6 +12,7 @@
 
 #include "engine/config.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "engine/config_load.h"
+#include "engine/schema.h"
 
 #define CHUNK_SIZE ((size_t)64 << 10)
 
@@ -38,6 +40,69 @@ struct holder {
 	struct vrs_config config;
 	struct vrs_config_arena arena;
 };
+
+/* Documentation, man page and tests read this table too. */
+static const struct vrs_schema_rule rules[] = {
+	{"syntax", true, false,
+		"not YAML; an anchor, alias, tag, NUL, control character or second document"},
+	{"limit", true, false,
+		"over 64 levels, 16 MiB or 1000 findings; more bgpConnections than limits.peers"},
+	{"file", true, false, "the file cannot be read"},
+	{"password-file", true, false, "a password cannot be read, or is not 1 to 80 bytes"},
+	{"unknown-key", true, false, "a key that no object here has"},
+	{"wrong-type", true, false, "a value of another type than the key's"},
+	{"out-of-range", true, false,
+		"a value of the right type that is not allowed, or not beside another"},
+	{"missing-key", true, false, "a required key is missing"},
+	{"duplicate-key", true, false, "a key twice in one object, or two keys that say the same"},
+	{"not-built", true, false, "known, but not built yet"},
+	{"subnet-name", true, false,
+		"the route server's network has no subnet named exactly RouteServerSubnet"},
+	{"subnet-size", true, true, "it is smaller than /27; a warning at /27"},
+	{"subnet-dedicated", true, false,
+		"something else is in it, or a virtualRouterIp is not, or is one of its first four "
+		"or its last address"},
+	{"one-route-server", true, false, "a network has two route servers"},
+	{"router-ip", true, false, "a virtualRouterIp is used twice, or of the wrong family"},
+	{"reserved-asn", true, false,
+		"an appliance's peerAsn is the server's own, or 0, 8074, 8075, 12076, 23456, "
+		"64496-64511, 65515, 65517-65520, 65535-65551 or 4294967295"},
+	{"peer-address", true, false,
+		"peerIp is outside the network and its connected peers, used twice, a "
+		"virtualRouterIp, or of a family that the server lacks"},
+	{"ip-forwarding", false, true,
+		"peerIp is a network interface whose enableIpForwarding is false"},
+	{"nic-address", true, false,
+		"an address of a network interface is outside its subnet, or used twice in the "
+		"network"},
+	{"vnet-overlap", true, false,
+		"prefixes of one network or of peered networks overlap; a subnet is outside its "
+		"network or overlaps another"},
+	{"gateway-transit", true, false,
+		"useRemoteGateways without allowGatewayTransit and a route server on the other "
+		"side, beside an own route server, or twice"},
+	{"peering-one-sided", false, true, "the other network declares no peering back"},
+	{"reference", true, false, "a name that is referred to does not exist"},
+	{"duplicate-name", true, false, "a name is used twice within its kind"},
+	{"duplicate-prefix", true, false, "a route table has two routes for one prefix"},
+	{"next-hop", true, false,
+		"a nextHopType that is none; a nextHopIpAddress missing, not allowed, or of the "
+		"other family"},
+};
+
+const struct vrs_schema_rule *vrs_schema_rules(size_t *n)
+{
+	*n = VRS_N_ELEMS(rules);
+	return rules;
+}
+
+static bool is_rule(const struct vrs_cfg_finding *f)
+{
+	for (size_t i = 0; i < VRS_N_ELEMS(rules); i++)
+		if (strcmp(rules[i].code, f->rule) == 0)
+			return f->warning ? rules[i].warning : rules[i].error;
+	return false;
+}
 
 static void *arena_alloc(struct vrs_config_arena *arena, size_t size)
 {
@@ -130,6 +195,7 @@ static void VRS_PRINTF(4, 0) find(struct vrs_config_load *load, struct vrs_cfg_f
 {
 	size_t n_findings = load->report->n_findings;
 
+	assert(is_rule(f));
 	if (n_findings > VRS_CONFIG_MAX_FINDINGS)
 		return;
 	if (n_findings == VRS_CONFIG_MAX_FINDINGS) {

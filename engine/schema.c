@@ -5,6 +5,7 @@
 #include "engine/schema.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "engine/config.h"
 
@@ -362,6 +363,7 @@ const char *vrs_next_hop_type_str(enum vrs_next_hop_type type)
 
 /* Longer names are compared by their first bytes only. */
 #define NEAREST_MAX 80u
+#define BEGUN_MIN   5u
 
 static int fold(unsigned char c)
 {
@@ -411,6 +413,13 @@ void vrs_nearest_offer(struct vrs_nearest *n, const char *name)
 {
 	size_t na = strnlen(n->wanted, NEAREST_MAX), nb = strnlen(name, NEAREST_MAX);
 
+	/* A name that was begun and not finished is one error, however long the rest is. */
+	if (na >= BEGUN_MIN && nb > na && n->distance > 1 &&
+		strncasecmp(n->wanted, name, na) == 0) {
+		n->distance = 1;
+		n->best = name;
+		return;
+	}
 	if (na >= nb + n->distance || nb >= na + n->distance)
 		return;
 	unsigned d = edit_distance(n->wanted, na, name, nb);

@@ -70,6 +70,16 @@ struct vrs_schema_row {
 	const char *since;
 };
 
+/** One code of a finding. A finding with a code that is not here is a bug of ours. */
+struct vrs_schema_rule {
+	const char *code;
+	bool error, warning; /**< What it can be. */
+	const char *help;
+};
+
+/** @return Every code, in the order of the documentation. */
+const struct vrs_schema_rule *vrs_schema_rules(size_t *n);
+
 /** @return Every row: those of one object stand together, in the order of the documentation. */
 const struct vrs_schema_row *vrs_schema_rows(size_t *n);
 

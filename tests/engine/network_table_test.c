@@ -11,20 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/engine/cases.h"
 #include "tests/engine/network_lab.h"
 #include "tests/test.h"
 
-enum { MAX_BLOCKS = 32, MAX_SETS = 16, MAX_LINES = 64, LINE = 256, TEXT = 16384 };
-
-/* A named piece of a file: a base configuration, or rows. */
-struct block {
-	const char *kind, *name;
-	char *text;
-};
-
-struct set {
-	const char *key, *value;
-};
+enum { MAX_LINES = 64, LINE = 256, TEXT = 16384 };
 
 struct expected {
 	char line[LINE];
@@ -33,138 +24,26 @@ struct expected {
 };
 
 struct run {
-	const char *file;
-	struct block blocks[MAX_BLOCKS];
-	size_t n_blocks;
-	const char *name, *base;
-	struct set sets[MAX_SETS];
-	size_t n_sets;
+	struct cases c;
 	char nic[64];
 	struct lab *lab;
 	unsigned n_cases, n_rows, n_addresses, n_told;
 };
 
-static char *slurp(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	char *text = calloc(1, 1 << 17);
-
-	if (f == NULL)
-		fail_msg("%s is missing", path);
-	assert_non_null(text);
-	assert_true(fread(text, 1, (1 << 17) - 1, f) < (1 << 17) - 1);
-	(void)fclose(f);
-	return text;
-}
-
-/* The line at *at, which moves to the next; NULL at the end. Ends it with a NUL. */
-static char *next_line(char **at)
-{
-	char *line = *at;
-
-	if (*line == '\0')
-		return NULL;
-	char *end = strchr(line, '\n');
-	*at = end != NULL ? end + 1 : line + strlen(line);
-	if (end != NULL)
-		*end = '\0';
-	return line;
-}
-
-static const char *block(const struct run *r, const char *kind, const char *name)
-{
-	for (size_t i = 0; i < r->n_blocks; i++)
-		if (strcmp(r->blocks[i].kind, kind) == 0 && strcmp(r->blocks[i].name, name) == 0)
-			return r->blocks[i].text;
-	fail_msg("%s: no %s %s", r->file, kind, name);
-	return NULL;
-}
-
-/* @return What follows @p word and a blank, or NULL. */
-static char *after(char *line, const char *word)
-{
-	size_t n = strlen(word);
-
-	if (strncmp(line, word, n) != 0 || (line[n] != ' ' && line[n] != '\0'))
-		return NULL;
-	return line + n + (line[n] == ' ');
-}
-
 /* --- Configurations --- */
-
-/* What stands for "key|default", @p size bytes of it. */
-static struct vrs_span value_of(struct run *r, const char *key, size_t size, bool *used)
-{
-	const char *bar = memchr(key, '|', size);
-	size_t n = bar != NULL ? (size_t)(bar - key) : size;
-
-	for (size_t i = 0; i < r->n_sets; i++) {
-		if (strlen(r->sets[i].key) != n || strncmp(r->sets[i].key, key, n) != 0)
-			continue;
-		used[i] = true;
-		return (struct vrs_span){
-			(const uint8_t *)r->sets[i].value, strlen(r->sets[i].value)};
-	}
-	if (bar == NULL)
-		return (struct vrs_span){0};
-	return (struct vrs_span){(const uint8_t *)bar + 1, size - n - 1};
-}
-
-/* The base with each %key% and %key|default% replaced; "\n" in a value is a new line. */
-static char *configuration(struct run *r)
-{
-	const char *from = block(r, "base", r->base);
-	char *yaml = calloc(1, TEXT), *to = yaml;
-	bool used[MAX_SETS] = {false};
-
-	assert_non_null(yaml);
-	while (*from != '\0') {
-		const char *end = *from == '%' ? strchr(from + 1, '%') : NULL;
-		if (end == NULL) {
-			*to++ = *from++;
-			continue;
-		}
-		struct vrs_span v = value_of(r, from + 1, (size_t)(end - from - 1), used);
-		for (size_t i = 0; i < v.size; i++) {
-			bool line = v.data[i] == '\\' && i + 1 < v.size && v.data[i + 1] == 'n';
-
-			*to++ = line ? '\n' : (char)v.data[i];
-			i += line;
-		}
-		from = end + 1;
-		assert_true(to - yaml < TEXT - 1024);
-	}
-	for (size_t i = 0; i < r->n_sets; i++)
-		if (!used[i])
-			fail_msg("%s: %s: set %s has no place in the base", r->file, r->name,
-				r->sets[i].key);
-	return yaml;
-}
 
 static void start(struct run *r)
 {
 	if (r->lab != NULL)
 		return;
-	char *yaml = configuration(r);
+	char *yaml = cases_expand(&r->c);
 	r->lab = lab_new(yaml);
 	free(yaml);
 }
 
-static void set(struct run *r, char *text)
-{
-	char *key = strsep(&text, " ");
-	size_t i = 0;
-
-	while (i < r->n_sets && strcmp(r->sets[i].key, key) != 0)
-		i++;
-	assert_true(i < MAX_SETS);
-	r->n_sets += i == r->n_sets;
-	r->sets[i] = (struct set){key, text != NULL ? text : ""};
-}
-
 static void reload(struct run *r)
 {
-	char *yaml = configuration(r);
+	char *yaml = cases_expand(&r->c);
 
 	assert_non_null(r->lab);
 	lab_reload(r->lab, yaml);
@@ -214,7 +93,7 @@ static void learn(struct run *r, char *text)
 		else if (strcmp(word, "origin") == 0)
 			route.origin = (unsigned)atoi(value);
 		else
-			fail_msg("%s: learn ... %s", r->file, word);
+			fail_msg("%s: learn ... %s", r->c.file, word);
 	}
 	for (unsigned i = 0; i < n; i++)
 		lab_announce(r->lab, p[i], &route);
@@ -235,7 +114,7 @@ static void compare(const struct run *r, const char *what, const char *got, cons
 {
 	if (strcmp(got, wanted) == 0)
 		return;
-	fail_msg("%s: %s\n%s is\n%sexpected:\n%s", r->file, r->name, what, got, wanted);
+	fail_msg("%s: %s\n%s is\n%sexpected:\n%s", r->c.file, r->c.name, what, got, wanted);
 }
 
 /* The line without its state: what two expectations of one row have in common. */
@@ -265,7 +144,7 @@ static void rows_add(struct run *r, struct rows *rows, const char *line)
 	}
 	assert_true(rows->n < MAX_LINES);
 	if (sscanf(line + 4, "%255s", prefix) != 1 || vrs_prefix_parse(&e.prefix, prefix) != 0)
-		fail_msg("%s: %s: a row without a prefix: %s", r->file, r->name, line);
+		fail_msg("%s: %s: a row without a prefix: %s", r->c.file, r->c.name, line);
 	rows->at[rows->n++] = e;
 }
 
@@ -278,15 +157,15 @@ static void rows_remove(struct run *r, struct rows *rows, const char *line)
 		rows->n--;
 		return;
 	}
-	fail_msg("%s: %s: nothing to take away: %s", r->file, r->name, line);
+	fail_msg("%s: %s: nothing to take away: %s", r->c.file, r->c.name, line);
 }
 
 static void rows_block(struct run *r, struct rows *rows, const char *name)
 {
-	char *copy = strdup(block(r, "rows", name)), *at = copy, *line;
+	char *copy = strdup(cases_block(&r->c, "rows", name)), *at = copy, *line;
 
 	assert_non_null(copy);
-	while ((line = next_line(&at)) != NULL)
+	while ((line = cases_line(&at)) != NULL)
 		rows_add(r, rows, line);
 	free(copy);
 }
@@ -316,7 +195,7 @@ static void expect_rows(struct run *r, char **at)
 	assert_non_null(rows);
 	assert_non_null(wanted);
 	while (strchr("=-DBU", **at) != NULL && **at != '\0' && (*at)[1] == ' ') {
-		char *line = next_line(at);
+		char *line = cases_line(at);
 
 		if (line[0] == '=')
 			rows_block(r, rows, line + 2);
@@ -357,7 +236,7 @@ static void expect_lines(struct run *r, const char *who, char **at, bool heard)
 
 	assert_non_null(wanted);
 	while (strncmp(*at, "> ", 2) == 0) {
-		const char *line = next_line(at) + 2;
+		const char *line = cases_line(at) + 2;
 
 		for (unsigned i = 0; i < n; i++)
 			append_for(wanted + i * TEXT, line, lab_who(p[i]));
@@ -385,22 +264,8 @@ static void end_case(struct run *r)
 	if (r->lab != NULL)
 		lab_free(r->lab);
 	r->lab = NULL;
-	r->base = NULL;
-	r->n_sets = 0;
-}
-
-static void take_block(struct run *r, const char *kind, char *name, char **at)
-{
-	char *line, *text = calloc(1, TEXT);
-
-	assert_non_null(text);
-	assert_true(r->n_blocks < MAX_BLOCKS);
-	while ((line = next_line(at)) != NULL && strcmp(line, "end") != 0) {
-		assert_true(strlen(text) + strlen(line) + 2 < TEXT);
-		strcat(text, line);
-		strcat(text, "\n");
-	}
-	r->blocks[r->n_blocks++] = (struct block){kind, name, text};
+	r->c.base = NULL;
+	r->c.n_sets = 0;
 }
 
 static void take_nic(struct run *r, const char *name, char **at)
@@ -416,44 +281,44 @@ static void take_line(struct run *r, char *line, char **at)
 
 	if (line[0] == '\0' || line[0] == '#')
 		return;
-	if ((text = after(line, "base")) != NULL && r->name == NULL)
-		take_block(r, "base", text, at);
-	else if ((text = after(line, "rows")) != NULL)
-		take_block(r, "rows", text, at);
-	else if ((text = after(line, "case")) != NULL) {
+	if ((text = cases_after(line, "base")) != NULL && r->c.name == NULL)
+		cases_take_block(&r->c, "base", text, at);
+	else if ((text = cases_after(line, "rows")) != NULL)
+		cases_take_block(&r->c, "rows", text, at);
+	else if ((text = cases_after(line, "case")) != NULL) {
 		end_case(r);
 		r->n_cases++;
-		r->name = text;
-	} else if ((text = after(line, "base")) != NULL)
-		r->base = text;
-	else if ((text = after(line, "set")) != NULL)
-		set(r, text);
+		r->c.name = text;
+	} else if ((text = cases_after(line, "base")) != NULL)
+		r->c.base = text;
+	else if ((text = cases_after(line, "set")) != NULL)
+		cases_set(&r->c, text);
 	else if (strcmp(line, "reload") == 0)
 		reload(r);
-	else if ((text = after(line, "learn")) != NULL)
+	else if ((text = cases_after(line, "learn")) != NULL)
 		learn(r, text);
-	else if ((text = after(line, "withdraw")) != NULL)
+	else if ((text = cases_after(line, "withdraw")) != NULL)
 		forget(r, text);
-	else if ((text = after(line, "nic")) != NULL)
+	else if ((text = cases_after(line, "nic")) != NULL)
 		take_nic(r, text, at);
-	else if ((text = after(line, "at")) != NULL)
+	else if ((text = cases_after(line, "at")) != NULL)
 		expect_match(r, text);
-	else if ((text = after(line, "told")) != NULL)
+	else if ((text = cases_after(line, "told")) != NULL)
 		expect_lines(r, text, at, false);
-	else if ((text = after(line, "heard")) != NULL)
+	else if ((text = cases_after(line, "heard")) != NULL)
 		expect_lines(r, text, at, true);
 	else
-		fail_msg("%s: %s: cannot read: %s", r->file, r->name, line);
+		fail_msg("%s: %s: cannot read: %s", r->c.file, r->c.name, line);
 }
 
 static char *take_file(struct run *r, const char *file)
 {
-	char path[512];
+	char path[128];
 
-	r->file = file;
-	(void)snprintf(path, sizeof(path), VRS_SOURCE_DIR "/tests/engine/data/network/%s", file);
-	char *text = slurp(path), *at = text, *line;
-	while ((line = next_line(&at)) != NULL)
+	r->c.file = file;
+	(void)snprintf(path, sizeof(path), "network/%s", file);
+	char *text = cases_slurp(path), *at = text, *line;
+	while ((line = cases_line(&at)) != NULL)
 		take_line(r, line, &at);
 	end_case(r);
 	return text;
@@ -464,8 +329,7 @@ static void run_file(const char *file, unsigned least)
 	struct run r = {0};
 	char *bases = take_file(&r, "bases.txt"), *text = take_file(&r, file);
 
-	for (size_t i = 0; i < r.n_blocks; i++)
-		free(r.blocks[i].text);
+	cases_fini(&r.c);
 	free(bases);
 	free(text);
 	print_message("%s: %u cases, %u rows, %u addresses, %u lines told\n", file, r.n_cases,
