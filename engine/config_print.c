@@ -52,6 +52,15 @@ static json_t *string_schema(const struct vrs_schema_row *row, const char *patte
 	return s;
 }
 
+/* Decimal numbers up to a bound, addresses and prefixes as patterns. IPv6 is only told from
+ * IPv4 by its colon: its grammar as a pattern would say more than it checks. */
+#define OCTET   "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+#define IP4     OCTET "(\\." OCTET "){3}"
+#define IP6     "[0-9a-fA-F.]*:[0-9a-fA-F:.]*"
+#define IP4_LEN "(3[0-2]|[12]?[0-9])"
+#define IP6_LEN "(12[0-8]|1[01][0-9]|[1-9]?[0-9])"
+#define PORT    "[1-9][0-9]{0,4}"
+
 /* One value of the row, not its list. */
 static json_t *item_schema(const struct vrs_schema_row *row)
 {
@@ -63,11 +72,11 @@ static json_t *item_schema(const struct vrs_schema_row *row)
 	case VRS_SCHEMA_NAME:
 		return string_schema(row, "^[^\\s/\\\\\"']+$");
 	case VRS_SCHEMA_LISTEN:
-		return string_schema(row, "^([0-9.]+|\\[[0-9a-fA-F:.]+\\]):[0-9]{1,5}$");
+		return string_schema(row, "^(" IP4 "|\\[" IP6 "\\]):" PORT "$");
 	case VRS_SCHEMA_PREFIX:
-		return string_schema(row, "^[0-9a-fA-F:.]+/[0-9]{1,3}$");
+		return string_schema(row, "^(" IP4 "/" IP4_LEN "|" IP6 "/" IP6_LEN ")$");
 	case VRS_SCHEMA_ADDR:
-		return string_schema(row, "^[0-9a-fA-F:.]+$");
+		return string_schema(row, "^(" IP4 "|" IP6 ")$");
 	case VRS_SCHEMA_BOOL:
 		return json_pack("{s:s}", "type", "boolean");
 	case VRS_SCHEMA_ENUM:

@@ -19,6 +19,7 @@
 
 #include "engine/api.h"
 #include "engine/engine.h"
+#include "engine/options.h"
 #include "io/kernel/kernel.h"
 
 /*
@@ -39,20 +40,35 @@ struct options {
 
 static void usage(FILE *to)
 {
-	fputs("Usage: vrsd --config FILE [OPTION]...\n"
-	      "The route server of virtual networks. Stays in the foreground.\n\n"
-	      "  --config FILE          configuration (YAML)\n"
-	      "  --check                check the configuration, print what is wrong, and exit 0 "
-	      "or 1\n"
-	      "  --state-dir DIR        instead of process.stateDir\n"
-	      "  --control-socket PATH  instead of process.controlSocket\n"
-	      "  --log-level LEVEL      error, warning, info (default) or debug\n"
-	      "  --schema               print the JSON Schema of the configuration and exit\n"
-	      "  --version              print the version and exit\n"
-	      "  --help                 print this and the keys of the configuration, and exit\n\n"
-	      "SIGHUP reads the configuration again; one with errors changes nothing.\n"
-	      "SIGINT and SIGTERM send a Cease to every peer and end.\n\n",
+	size_t n;
+	const struct vrs_vrsd_option *options = vrs_vrsd_options(&n);
+
+	(void)fputs("Usage: vrsd --config FILE [OPTION]...\n"
+		    "The route server of virtual networks. Stays in the foreground.\n\n",
 		to);
+	for (size_t i = 0; i < n; i++) {
+		const char *metavar = options[i].metavar != NULL ? options[i].metavar : "";
+		int width = 20 - (int)strlen(options[i].name);
+
+		(void)fprintf(
+			to, "  --%s %-*s %s\n", options[i].name, width, metavar, options[i].help);
+	}
+	(void)fputs("\nSIGHUP reads the configuration again; one with errors changes nothing.\n"
+		    "SIGINT and SIGTERM send a Cease to every peer and end.\n\n",
+		to);
+}
+
+/* The table as getopt_long() wants it; its last row ends it. */
+static void long_options(struct option *longs, size_t cap)
+{
+	size_t n;
+	const struct vrs_vrsd_option *options = vrs_vrsd_options(&n);
+
+	memset(longs, 0, cap * sizeof(*longs));
+	for (size_t i = 0; i < n && i + 1 < cap; i++)
+		longs[i] = (struct option){options[i].name,
+			options[i].metavar != NULL ? required_argument : no_argument, NULL,
+			options[i].letter};
 }
 
 static void print_log(void *ctx, enum vrs_log_level level, const char *line)
@@ -71,18 +87,9 @@ static void print_log(void *ctx, enum vrs_log_level level, const char *line)
 /* @return Whether to go on; else *code is the exit code. */
 static bool parse_options(int argc, char **argv, struct options *o, int *code)
 {
-	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"check", no_argument, NULL, 'k'},
-		{"state-dir", required_argument, NULL, 's'},
-		{"control-socket", required_argument, NULL, 'S'},
-		{"log-level", required_argument, NULL, 'l'},
-		{"schema", no_argument, NULL, 'j'},
-		{"version", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
+	struct option longs[16];
 
+	long_options(longs, VRS_N_ELEMS(longs));
 	*code = EXIT_OK;
 	for (int c; (c = getopt_long(argc, argv, "c:", longs, NULL)) != -1;) {
 		switch (c) {
