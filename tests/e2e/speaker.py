@@ -12,7 +12,7 @@ import struct
 import threading
 import time
 
-OPEN, UPDATE, NOTIFICATION, KEEPALIVE = 1, 2, 3, 4
+OPEN, UPDATE, NOTIFICATION, KEEPALIVE, REFRESH = 1, 2, 3, 4, 5
 
 
 def message(kind, body=b""):
@@ -30,11 +30,72 @@ def attribute(flags, code, value):
     return struct.pack("!BBB", flags, code, len(value)) + value
 
 
+def prefixes(data):
+    """The IPv4 prefixes of a field."""
+    found = []
+    while data:
+        size = (data[0] + 7) // 8
+        address = ipaddress.ip_address(data[1:1 + size].ljust(4, b"\0"))
+        found.append(f"{address}/{data[0]}")
+        data = data[1 + size:]
+    return found
+
+
+def attributes(data):
+    """{code: value}"""
+    found = {}
+    while data:
+        extended = data[0] & 0x10
+        size = struct.unpack("!H", data[2:4])[0] if extended else data[2]
+        start = 4 if extended else 3
+        found[data[1]] = data[start:start + size]
+        data = data[start + size:]
+    return found
+
+
+def capabilities(body):
+    """{code: [value]} of an OPEN."""
+    found, data = {}, body[10:]
+    while data:
+        kind, size = data[0], data[1]
+        value, data = data[2:2 + size], data[2 + size:]
+        while kind == 2 and value:
+            found.setdefault(value[0], []).append(value[2:2 + value[1]])
+            value = value[2 + value[1]:]
+    return found
+
+
+def heard(received):
+    """Messages as words: "-PREFIX", "+PREFIX via HOP path A-B", "end", "refresh", "cease N"."""
+    words = []
+    for kind, body in received:
+        if kind == REFRESH:
+            words.append("refresh")
+        elif kind == NOTIFICATION:
+            words.append(f"cease {body[1]}" if body[0] == 6 else f"notification {body[0]}")
+        elif kind == OPEN:
+            words.append("open")
+        elif kind == UPDATE:
+            size = struct.unpack("!H", body[:2])[0]
+            end = 4 + size + struct.unpack("!H", body[2 + size:4 + size])[0]
+            attrs = attributes(body[4 + size:end])
+            words += [f"-{p}" for p in prefixes(body[2:2 + size])]
+            if end < len(body):
+                path = struct.unpack(f"!{attrs[2][1]}I", attrs[2][2:]) if attrs[2] else ()
+                extra = "".join(f" attr{c}" for c in sorted(attrs) if c > 3)
+                words += [f"+{p} via {ipaddress.ip_address(attrs[3])} path "
+                          f"{'-'.join(map(str, path))}{extra}" for p in prefixes(body[end:])]
+            elif size == 0:
+                words.append("end")
+    return words
+
+
 class Speaker:
     """One session from `local` to `peer`; `received` holds (kind, body) in order."""
 
-    def __init__(self, local, peer, asn, port=179, hold=180):
+    def __init__(self, local, peer, asn, port=179, hold=180, refresh=False):
         self.local, self.peer, self.asn, self.port, self.hold = local, peer, asn, port, hold
+        self.refresh = refresh
         self.sock = None
         self.received = []
         self.changed = threading.Condition()
@@ -49,6 +110,8 @@ class Speaker:
                 self.sock.settimeout(max(0.1, deadline - time.monotonic()))
                 caps = bytes([1, 4, 0, 1, 0, 1, 2, 0, 65, 4]) + struct.pack("!I", self.asn)
                 ident = ipaddress.ip_address(self.local).packed
+                if self.refresh:
+                    caps += bytes([2, 0])
                 my_as = self.asn if self.asn < 65536 else 23456
                 self.sock.sendall(message(OPEN, struct.pack("!BHH", 4, my_as, self.hold) + ident
                                           + bytes([len(caps) + 2, 2, len(caps)]) + caps))
