@@ -115,12 +115,14 @@ int vrs_engine_call_propagation(struct vrs_engine *e, vrs_task_fn fn, void *arg)
 	return 0;
 }
 
-void vrs_engine_turn(struct vrs_engine *e, int timeout_ms)
+bool vrs_engine_turn(struct vrs_engine *e, int timeout_ms)
 {
-	vrs_io_turn(&e->io, timeout_ms);
+	bool any = vrs_io_turn(&e->io, timeout_ms);
+
 	while (vrs_propagation_turn(&e->propagation))
-		;
-	vrs_io_turn(&e->io, 0);
+		any = true;
+	any |= vrs_io_turn(&e->io, 0);
+	return any;
 }
 
 uint64_t vrs_engine_next_ms(struct vrs_engine *e)
@@ -384,7 +386,7 @@ void vrs_engine_stop(struct vrs_engine *e, const char *text)
 	uint64_t end = vrs_now_ms() + FLUSH_MS;
 	if (!e->threaded) {
 		while (vrs_now_ms() < end && flushing(e))
-			vrs_engine_turn(e, 10);
+			(void)vrs_engine_turn(e, 10);
 		return;
 	}
 	while (vrs_now_ms() < end && flushing(e))

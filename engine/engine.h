@@ -65,8 +65,10 @@ void vrs_engine_fini(struct vrs_engine *e);
 /**
  * One turn of everything, for hosts without threads: what has arrived, what is due, and what
  * follows from it, propagated and handed to the transport.
+ *
+ * @return Whether anything happened, so that more may follow.
  */
-void vrs_engine_turn(struct vrs_engine *e, int timeout_ms);
+bool vrs_engine_turn(struct vrs_engine *e, int timeout_ms);
 
 /** When the next timer is due, on the engine's clock; UINT64_MAX = none. Without threads. */
 uint64_t vrs_engine_next_ms(struct vrs_engine *e);

@@ -796,12 +796,15 @@ void vrs_io_take_dead(struct vrs_io *io)
 	}
 }
 
-static void send_all(struct vrs_io *io)
+static bool send_all(struct vrs_io *io)
 {
+	bool any = false;
+
 	for (struct vrs_server *s = io->servers; s != NULL; s = s->next)
 		for (struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next)
 			if (n->export != NULL)
-				(void)send_some(n);
+				any |= send_some(n);
+	return any;
 }
 
 static bool has_output(const struct vrs_io *io)
@@ -843,7 +846,7 @@ static void tables(struct vrs_io *io)
 		vrs_waker_wake(&io->propagation->waker);
 }
 
-void vrs_io_turn(struct vrs_io *io, int timeout_ms)
+bool vrs_io_turn(struct vrs_io *io, int timeout_ms)
 {
 	struct vrs_reclaim_stat limbo;
 
@@ -859,19 +862,20 @@ void vrs_io_turn(struct vrs_io *io, int timeout_ms)
 			atomic_load(&io->propagation->dead) != NULL)
 			timeout_ms = 0;
 	}
-	(void)io->transport->ops->poll(io->transport, sleep_ms(io, timeout_ms));
+	bool any = io->transport->ops->poll(io->transport, sleep_ms(io, timeout_ms)) > 0;
 	atomic_store(&io->asleep, 0);
-	(void)vrs_wheel_advance(&io->wheel, vrs_clock_ms(&io->clock));
-	(void)vrs_mailbox_run(&io->mailbox);
+	any |= vrs_wheel_advance(&io->wheel, vrs_clock_ms(&io->clock)) > 0;
+	any |= vrs_mailbox_run(&io->mailbox) > 0;
 	vrs_io_take_dead(io);
-	send_all(io);
+	any |= send_all(io);
 	tables(io);
 	vrs_count(&io->counters.turns, 1);
+	return any || io->sweeping;
 }
 
 void vrs_io_run(struct vrs_io *io)
 {
 	while (!atomic_load(&io->stop))
-		vrs_io_turn(io, -1);
+		(void)vrs_io_turn(io, -1);
 	vrs_mailbox_close(&io->mailbox);
 }

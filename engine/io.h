@@ -137,8 +137,9 @@ void vrs_io_fini(struct vrs_io *io);
 /** Make it look at its mailbox and outboxes. Any thread; fits vrs_mailbox_call(). */
 void vrs_io_wake(void *ctx);
 
-/** One turn, waiting up to @p timeout_ms for something to do. */
-void vrs_io_turn(struct vrs_io *io, int timeout_ms);
+/** One turn, waiting up to @p timeout_ms for something to do. @return Whether there was, or is
+ *  more of it. */
+bool vrs_io_turn(struct vrs_io *io, int timeout_ms);
 
 /** Run until io->stop. The thread is RCU-registered. */
 void vrs_io_run(struct vrs_io *io);
