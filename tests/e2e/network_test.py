@@ -73,7 +73,7 @@ class Network(unittest.TestCase):
                              ["open", f"+10.0.0.0/16 via 10.0.0.{4 + i} path 65515", "end"])
 
     def speaker(self, local, peer, asn):
-        speaker = Speaker(local, peer, asn, refresh=True).open()
+        speaker = Speaker(local, peer, asn).open()
         self.addCleanup(speaker.close)
         return speaker
 

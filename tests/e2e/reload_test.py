@@ -231,7 +231,7 @@ class Changes(unittest.TestCase):
         self.hears(self.other, "+203.0.113.0/24 via 10.0.1.4 path 65515-65001 attr8")
 
     def speaker(self, local="10.0.1.4", peer="10.0.0.4", asn=65001, port=179, timeout=15):
-        speaker = Speaker(local, peer, asn, port=port, refresh=True)
+        speaker = Speaker(local, peer, asn, port=port)
         self.addCleanup(speaker.close)
         return speaker.open(timeout)
 
@@ -416,6 +416,16 @@ class Changes(unittest.TestCase):
             self.speaker(timeout=0.5)
         self.daemon.reload(TABLE.format(**BASE))
         self.hears(self.speaker(), "+10.0.0.0/16 via 10.0.0.4 path 65515")
+
+    def test_a_peer_that_cannot_refresh_is_reset_for_a_scrub(self):
+        self.start()
+        self.nva.close()
+        self.nva = Speaker("10.0.1.4", "10.0.0.4", 65001, refresh=False).open()
+        self.addCleanup(self.nva.close)
+        self.nva.announce(["203.0.113.0/24"])
+        self.hears(self.other, "+203.0.113.0/24 via 10.0.1.4 path 65515-65001")
+        self.daemon.reload(TABLE.format(**{**BASE, "server": "    attributeScrub: [8]"}))
+        self.check(CONFIG_CHANGE, KEPT)
 
     def test_a_second_instance_leaves_alone(self):
         self.start()

@@ -93,7 +93,7 @@ def heard(received):
 class Speaker:
     """One session from `local` to `peer`; `received` holds (kind, body) in order."""
 
-    def __init__(self, local, peer, asn, port=179, hold=180, refresh=False):
+    def __init__(self, local, peer, asn, port=179, hold=180, refresh=True):
         self.local, self.peer, self.asn, self.port, self.hold = local, peer, asn, port, hold
         self.refresh = refresh
         self.sock = None
@@ -108,7 +108,7 @@ class Speaker:
             try:
                 self.sock = socket.create_connection((self.peer, self.port), 2, (self.local, 0))
                 self.sock.settimeout(max(0.1, deadline - time.monotonic()))
-                caps = bytes([1, 4, 0, 1, 0, 1, 2, 0, 65, 4]) + struct.pack("!I", self.asn)
+                caps = bytes([1, 4, 0, 1, 0, 1, 65, 4]) + struct.pack("!I", self.asn)
                 ident = ipaddress.ip_address(self.local).packed
                 if self.refresh:
                     caps += bytes([2, 0])

@@ -145,7 +145,8 @@ static void vrsd_page(void)
 		plain(options[i].help);
 		printf(".\n\n");
 	}
-	printf("# SIGNALS\n\n*SIGHUP*\n\tRead the configuration again. One with errors changes "
+	printf("# SIGNALS\n\n*SIGHUP*\n\t"
+	       "Read the configuration again. One with errors changes "
 	       "nothing; sessions that need not change stay up.\n\n*SIGINT*, *SIGTERM*\n\tSend a "
 	       "Cease to every peer and end.\n\n# EXIT STATUS\n\n"
 	       "0 success, 1 refused (the reason is on standard error), 2 usage.\n\n"
@@ -204,7 +205,8 @@ static void vrsctl_page(void)
 	for (unsigned o = 0; o < VRS_OPT_N; o++)
 		if (!vrs_options[o].global)
 			print_option(&vrs_options[o]);
-	printf("# ENVIRONMENT\n\n*VRS\\_CONTROL\\_SOCKET*\n\tThe control socket, where "
+	printf("# ENVIRONMENT\n\n*VRS\\_CONTROL\\_SOCKET*\n\t"
+	       "The control socket, where "
 	       "*--control-socket* is not given.\n\n# EXIT STATUS\n\n"
 	       "0 success, 1 refused, not found or timed out, 2 usage, 3 no daemon.\n\n"
 	       "# SEE ALSO\n\n*vrsd*(8), *vrs.yaml*(5)\n");
