@@ -221,6 +221,23 @@ VRS_RCU_READER static void look(struct world *w, const struct vrs_version *v)
 	atomic_fetch_add(&w->looks, 1);
 }
 
+/* As listings do: walk some of the live tree, which changes meanwhile, and look at entries. */
+static int look_at_entry(void *ctx, const struct vrs_prefix *p, uint32_t index)
+{
+	struct world *w = ctx;
+	const struct vrs_entry *e = vrs_table_entry(w->table, index);
+
+	(void)p;
+	atomic_fetch_add(&w->looks, atomic_load(&e->forward) != 0);
+	return 0;
+}
+
+VRS_RCU_READER static void look_live(struct world *w)
+{
+	for (unsigned i = 0; i < 2; i++)
+		(void)vrs_radix_walk(&w->table->radix[i].root, NULL, look_at_entry, w);
+}
+
 static void *reader(void *arg)
 {
 	struct world *w = arg;
@@ -229,6 +246,7 @@ static void *reader(void *arg)
 	while (!atomic_load(&w->stop)) {
 		vrs_rcu_enter();
 		look(w, vrs_snapshot_current(w->rib->snapshot));
+		look_live(w);
 		struct vrs_version *v = vrs_snapshot_pin(w->rib->snapshot);
 		vrs_rcu_leave();
 		for (unsigned i = 0; i < 20; i++) {

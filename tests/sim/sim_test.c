@@ -235,6 +235,18 @@ static void wait_long(struct world *w, struct rng *r)
 	world_advance(w, rng_below(r, 400000));
 }
 
+/* Everybody slept (SIGSTOP, a suspended machine), or the clock is not as steady as it says. */
+static void jump(struct world *w, struct rng *r)
+{
+	if (rng_below(r, 3) > 0) {
+		w->now += rng_below(r, 900000);
+		return;
+	}
+	w->now -= 5000;
+	world_step(w, 3);
+	w->now += 5000;
+}
+
 static void configure(struct world *w, struct rng *r)
 {
 	struct sim_config *c = &w->config;
@@ -316,6 +328,7 @@ static const struct {
 	{"black hole", 1, blackhole},
 	{"wait a little", 6, wait_little},
 	{"wait long", 2, wait_long},
+	{"jump", 2, jump},
 	{"configure", 12, configure},
 	{"ask for refresh", 3, ask_refresh},
 	{"send refreshed", 4, send_refreshed},
