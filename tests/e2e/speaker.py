@@ -101,6 +101,11 @@ class Speaker:
         self.changed = threading.Condition()
         self.reader = None
 
+    def capabilities(self):
+        """IPv4 unicast, 4-byte AS numbers and, if asked for, route refresh."""
+        caps = bytes([1, 4, 0, 1, 0, 1, 65, 4]) + struct.pack("!I", self.asn)
+        return caps + bytes([2, 0]) if self.refresh else caps
+
     def open(self, timeout=15):
         """Connect, exchange OPEN and KEEPALIVE, read on in a thread."""
         deadline = time.monotonic() + timeout
@@ -108,10 +113,8 @@ class Speaker:
             try:
                 self.sock = socket.create_connection((self.peer, self.port), 2, (self.local, 0))
                 self.sock.settimeout(max(0.1, deadline - time.monotonic()))
-                caps = bytes([1, 4, 0, 1, 0, 1, 65, 4]) + struct.pack("!I", self.asn)
+                caps = self.capabilities()
                 ident = ipaddress.ip_address(self.local).packed
-                if self.refresh:
-                    caps += bytes([2, 0])
                 my_as = self.asn if self.asn < 65536 else 23456
                 self.sock.sendall(message(OPEN, struct.pack("!BHH", 4, my_as, self.hold) + ident
                                           + bytes([len(caps) + 2, 2, len(caps)]) + caps))
