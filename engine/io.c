@@ -5,6 +5,7 @@
 #include "engine/io.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,9 @@ static void announce(struct vrs_neighbor *n, const struct vrs_bgp_update *u,
 	if (vrs_bgp_update_canonical(
 		    u, which, io->canonical, VRS_BGP_CANONICAL_MAX, &size, &info) != 0) {
 		/* Does not fit once AS numbers are four bytes wide: cannot be kept or sent on. */
+		vrs_count(&io->counters.treat_as_withdraw, 1);
+		vrs_log_limited(&io->log_limit, io->wheel.now_ms, VRS_LOG_WARNING,
+			"%s/%s: attributes over 64 KiB: treated as withdraw", s->name, n->name);
 		vrs_table_withdraw(s->table, (uint16_t)n->slot, nlri->afi, nlri->span);
 		return;
 	}
@@ -272,6 +276,24 @@ static void on_established(void *user, struct vrs_session *session)
 	vrs_propagation_submit(s->io->propagation, n->export);
 }
 
+enum { WHY_STRLEN = VRS_BGP_SHUTDOWN_STRLEN + 100 };
+
+/* "received Cease, Administrative Shutdown: text", or what the transport said. */
+static const char *why_down(const struct vrs_session_error *e, char *out, size_t size)
+{
+	const char *sub = vrs_bgp_suberror_str(e->code, e->subcode);
+	bool local = e->direction == VRS_SESSION_ERROR_LOCAL;
+
+	if (local || e->code == 0)
+		(void)snprintf(out, size, "%s", e->text[0] != '\0' ? e->text : "connection lost");
+	else
+		(void)snprintf(out, size, "%s %s%s%s%s%s",
+			e->direction == VRS_SESSION_ERROR_SENT ? "sent" : "received",
+			vrs_bgp_error_str(e->code), sub[0] != '\0' ? ", " : "", sub,
+			e->text[0] != '\0' ? ": " : "", e->text);
+	return out;
+}
+
 static void on_down(void *user, struct vrs_session *session, const struct vrs_session_error *e)
 {
 	struct vrs_neighbor *n = user;
@@ -289,9 +311,10 @@ static void on_down(void *user, struct vrs_session *session, const struct vrs_se
 	n->export = NULL;
 	s->io->sweeping = true;
 	vrs_count(&s->io->counters.sessions_lost, 1);
+	char why[WHY_STRLEN];
 	vrs_log_limited(&s->io->log_limit, s->io->wheel.now_ms, VRS_LOG_WARNING,
 		"%s/%s instance %u: down: %s", s->name, n->name, n->instance,
-		e->text[0] != '\0' ? e->text : "connection lost");
+		why_down(e, why, sizeof(why)));
 }
 
 /* --- Sending --- */

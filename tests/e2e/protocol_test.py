@@ -209,7 +209,8 @@ class Protocol(unittest.TestCase):
         self.daemon.wait(lambda: self.last_error("a") is not None)
         self.assertEqual(self.last_error("a")["text"], text.decode())
         self.assertEqual(self.last_error("a")["direction"], "received")
-        self.assertIn(text.decode(), self.daemon.log())
+        self.assertIn(f"received Cease, Administrative Shutdown: {text.decode()}",
+                      self.daemon.log())
 
 
 if __name__ == "__main__":
