@@ -91,15 +91,20 @@ static json_t *session_json(const struct session_row *row)
 		rx += row->stat.rx[i];
 		tx += row->stat.tx[i];
 	}
-	return json_pack("{s:i,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:b}", "instance",
-		(int)row->instance, "localAddress", vrs_json_addr(&row->local), "state",
+	return json_pack(
+		"{s:i,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}",
+		"instance", (int)row->instance, "localAddress", vrs_json_addr(&row->local), "state",
 		vrs_session_state_str(row->state), "uptimeSeconds",
 		(json_int_t)(row->uptime_ms / 1000), "prefixesReceived", (json_int_t)row->received,
 		"prefixesUsable", (json_int_t)row->usable, "prefixesAdvertised",
 		(json_int_t)row->advertised, "prefixesShed", (json_int_t)row->shed, "lastError",
 		error_json(&row->error), "messagesReceived", (json_int_t)rx, "messagesSent",
-		(json_int_t)tx, "treatAsWithdraw", (json_int_t)row->stat.treat_as_withdraw,
-		"timesEstablished", (json_int_t)row->stat.established, "parked", row->parked);
+		(json_int_t)tx, "updatesReceived", (json_int_t)row->stat.rx[VRS_BGP_UPDATE],
+		"updatesSent", (json_int_t)row->stat.tx[VRS_BGP_UPDATE], "refreshesReceived",
+		(json_int_t)row->stat.rx[VRS_BGP_REFRESH], "refreshesSent",
+		(json_int_t)row->stat.tx[VRS_BGP_REFRESH], "treatAsWithdraw",
+		(json_int_t)row->stat.treat_as_withdraw, "timesEstablished",
+		(json_int_t)row->stat.established, "parked", row->parked);
 }
 
 /* One object per bgpConnection; both its sessions inside. @param only  NULL = all. */
