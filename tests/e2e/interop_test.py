@@ -27,7 +27,9 @@ from concurrent.futures import ThreadPoolExecutor
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import lab  # noqa: E402
-from lab import Bird, Gobgp, Lab, Route, Seen, connection, wait_equal, wait_for  # noqa: E402
+from daemons.bird import Bird  # noqa: E402
+from daemons.gobgp import Gobgp  # noqa: E402
+from lab import Lab, Route, Seen, connection, wait_equal, wait_for  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DATA = os.environ.get("VRS_DATA_DIR") or os.path.join(os.path.dirname(ROOT), "shared", "data")

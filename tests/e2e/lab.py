@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vrs contributors
-"""A laboratory of network namespaces: vrsd, BIRD, GoBGP and raw BGP speakers, each at home in
-its own.
+"""A laboratory of network namespaces: vrsd, the daemons of daemons/ and raw BGP speakers, each
+at home in its own.
 
 One bridge in a namespace called "fabric" routes between the two subnets of the network, as
 the virtual network of a cloud does, so that every session is multihop:
@@ -121,6 +121,7 @@ class Route:
     communities: tuple = ()
     large: tuple = ()
     next_hop: str = None
+    extended: tuple = ()  # of route targets: "rt:65001:100"
 
     @property
     def family(self):
@@ -135,6 +136,7 @@ class Seen:
     origin: str = None
     communities: tuple = None
     large: tuple = None
+    extended: tuple = ()
 
 
 # --- Processes and namespaces ---
@@ -215,7 +217,7 @@ class Lab:
 
     def _fabric(self):
         ns = self.fabric = self._namespace("fabric")
-        self._batch(ns, "link add br0 type bridge", "link set br0 up",
+        self._batch(ns, "link add br0 type bridge mcast_snooping 0", "link set br0 up",
                     "addr add 10.0.0.1/26 dev br0", "addr add 10.0.1.1/24 dev br0",
                     "addr add fd00:db8::1/64 dev br0 nodad",
                     "addr add fd00:db8:0:1::1/64 dev br0 nodad")
@@ -243,6 +245,9 @@ class Lab:
         run("ip", "-n", self.fabric, "link", "add", port, "type", "veth", "peer", "name", "eth0",
             "netns", ns)
         self._batch(self.fabric, f"link set {port} master br0", f"link set {port} up")
+        for conf in ("all", "eth0"):
+            # A router of IPv6 tells of a shortcut always: hosts do not listen.
+            self._sysctl(ns, f"net/ipv6/conf/{conf}/accept_redirects", "0")
         self._batch(ns, *(f"addr add {a} dev eth0" + (" nodad" if ":" in a else "")
                           for a in addresses),
                     "link set eth0 up", *(f"route add default via {g}" for g in gateways))
@@ -354,10 +359,13 @@ def connection(name, host, asn, family=4, **options):
 class Vrsd:
     """The daemon under test: configuration, process and control API."""
 
-    def __init__(self, lab, ns, connections, prefixes=VNET, log_level="info"):
+    def __init__(self, lab, ns, connections, prefixes=VNET, router_ips=RS4 + RS6,
+                 log_level="info"):
         self.lab, self.ns = lab, ns
         self.connections = list(connections)
         self.prefixes = list(prefixes)
+        self.router_ips = list(router_ips)
+        self.spokes = {}  # name -> prefixes of networks that are peered with the hub
         self.log_level = log_level
         self.config = os.path.join(lab.dir, "vrsd.yaml")
         self.socket = os.path.join(lab.dir, "vrs.sock")
@@ -375,13 +383,19 @@ class Vrsd:
                                                                       "fd00:db8::/64"]},
                     {"name": "nva", "addressPrefixes": ["10.0.1.0/24", "fd00:db8:0:1::/64"]},
                     {"name": "vms", "addressPrefixes": ["10.0.2.0/24", "fd00:db8:0:2::/64"]},
-                ]}],
+                ],
+                "virtualNetworkPeerings": [
+                    {"name": name, "remoteVirtualNetwork": name, "allowGatewayTransit": True}
+                    for name in self.spokes]},
+                *({"name": name, "addressPrefixes": prefixes, "virtualNetworkPeerings": [
+                    {"name": "hub", "remoteVirtualNetwork": "hub", "useRemoteGateways": True}]}
+                  for name, prefixes in self.spokes.items())],
             "networkInterfaces": [
                 {"name": "vm1", "virtualNetwork": "hub", "subnet": "vms",
                  "privateIpAddresses": ["10.0.2.4", "fd00:db8:0:2::4"]}],
             "routeServers": [{
                 "name": "rs", "virtualNetwork": "hub", "virtualRouterAsn": ASN,
-                "virtualRouterIps": [*RS4, *RS6], "bgpConnections": self.connections}],
+                "virtualRouterIps": self.router_ips, "bgpConnections": self.connections}],
         }
 
     def write(self, text=None):
@@ -445,7 +459,7 @@ class Vrsd:
 
     def _rows(self, peer, what):
         both = self.get(f"/v1/routeServers/rs/bgpConnections/{peer}/{what}")
-        return [both["RouteServiceRole_IN_0"], both["RouteServiceRole_IN_1"]]
+        return [both.get(f"RouteServiceRole_IN_{i}", []) for i in (0, 1)]
 
     def learned(self, peer):
         """Of each instance: {prefix: (AS path, next hop, reason)}."""
@@ -499,338 +513,6 @@ class Vrsd:
 
     def fds(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
-
-
-# --- NVAs ---
-
-
-class Nva:
-    """What BIRD and GoBGP have in common. `family` is that of its sessions; both families of
-    routes go over them, with the NVA's own address of the family as next hop."""
-
-    def __init__(self, lab, name, host, asn, family=4, passive=False):
-        self.lab, self.name, self.host, self.asn = lab, name, host, asn
-        self.family, self.passive = family, passive
-        self.ns = lab.nva_host(name, host)
-        self.local = nva4(host) if family == 4 else nva6(host)
-        self.remotes = RS4 if family == 4 else RS6
-        self.routes = {}
-        self.process = None
-
-    def address(self, family):
-        return nva4(self.host) if family == 4 else nva6(self.host)
-
-    def path_of(self, route):
-        """As vrs writes it."""
-        return "-".join(str(a) for a in (self.asn, *route.path))
-
-    def expected(self):
-        """What vrsd must have learned: {prefix: (AS path, next hop)}."""
-        return {r.prefix: (self.path_of(r), r.next_hop or self.address(r.family))
-                for r in self.routes.values()}
-
-    def stop(self, sig=signal.SIGTERM):
-        return self.process.stop(sig)
-
-    def alive(self):
-        return self.process is not None and self.process.running()
-
-    def forget(self, prefixes):
-        """Cease to announce these."""
-        self.announce([r for r in self.routes.values() if r.prefix not in prefixes])
-
-    def kill(self):
-        if self.process is not None:
-            self.process.stop(signal.SIGKILL)
-
-    def tcp_ports(self):
-        """(local, remote) ports of its TCP connections to vrsd."""
-        out = run("ip", "netns", "exec", self.ns, "ss", "-tnH", "state", "established")
-        pairs = [line.split()[2:4] for line in out.splitlines()]
-        return {(int(a.rsplit(":", 1)[1]), int(b.rsplit(":", 1)[1])) for a, b in pairs}
-
-
-class Bird(Nva):
-    """BIRD 2."""
-
-    def __init__(self, *args, **options):
-        super().__init__(*args, **options)
-        self.conf = os.path.join(self.lab.dir, f"{self.name}.conf")
-        self.socket = os.path.join(self.lab.dir, f"{self.name}.ctl")
-
-    @staticmethod
-    def _attributes(r):
-        path = " ".join(f"bgp_path.prepend({a});" for a in reversed(r.path))
-        plain = " ".join("bgp_community.add((%s));" % c.replace(":", ",") for c in r.communities)
-        large = " ".join("bgp_large_community.add((%s));" % c.replace(":", ",") for c in r.large)
-        origin = {"IGP": "ORIGIN_IGP", "EGP": "ORIGIN_EGP", "incomplete": "ORIGIN_INCOMPLETE"}
-        return f"bgp_origin = {origin[r.origin]}; {path} {plain} {large}"
-
-    def _text(self):
-        out = [f'log "{self.conf}.log" all;', f"router id {nva4(self.host)};",
-               "debug protocols { states, events };", "protocol device { }"]
-        for family in (4, 6):
-            out.append(f"protocol static s{family} {{ ipv{family};")
-            out += [f"route {r.prefix} blackhole {{ {self._attributes(r)} }};"
-                    for r in self.routes.values() if r.family == family]
-            out.append("}")
-            hops = [f"if net = {r.prefix} then bgp_next_hop = {r.next_hop};"
-                    for r in self.routes.values() if r.family == family and r.next_hop]
-            out.append(f"filter out{family} {{ if source != RTS_STATIC then reject; "
-                       + " ".join(hops) + " accept; }")
-        for i, remote in enumerate(self.remotes):
-            out.append(f"""protocol bgp rs{i} {{
-  local {self.local} as {self.asn};
-  neighbor {remote} as {ASN};
-  multihop;
-  strict bind yes;
-  passive {"yes" if self.passive else "no"};
-  hold time 9; keepalive time 3;
-  connect delay time 1; connect retry time 2; error wait time 1, 2; error forget time 1;""")
-            for family in (4, 6):
-                out.append(f"  ipv{family} {{ import all; export filter out{family}; "
-                           f"next hop address {self.address(family)}; }};")
-            out.append("}")
-        return "\n".join(out) + "\n"
-
-    def _write(self):
-        with open(self.conf, "w", encoding="utf-8") as f:
-            f.write(self._text())
-
-    def ctl(self, *words):
-        return run("birdc", "-s", self.socket, *words)
-
-    def start(self):
-        self._write()
-        self.process = Process(self.lab, self.ns, self.name, [
-            "bird", "-f", "-c", self.conf, "-s", self.socket, "-P", self.conf + ".pid"])
-        wait_for(f"{self.name} answers", lambda: "is up" in self.ctl("show", "status"), 15)
-
-    def announce(self, routes):
-        """Make these its routes, and only these."""
-        self.routes = {r.prefix: r for r in routes}
-        self._write()
-        out = self.ctl("configure")
-        if "econfigur" not in out:
-            raise RuntimeError(f"birdc configure: {out}")
-
-    def established(self):
-        out = self.ctl("show", "protocols")
-        return sum("Established" in line for line in out.splitlines()) == len(self.remotes)
-
-    def log_text(self):
-        with open(self.conf + ".log", encoding="utf-8", errors="replace") as f:
-            return f.read()
-
-    def _parse(self, text):
-        """`show route all`: {prefix: Seen}."""
-        table, prefix, attrs = {}, None, {}
-
-        def flush():
-            if prefix is not None:
-                path = attrs.get("as_path", "").replace(" ", "-")
-                table[prefix] = Seen(
-                    path, attrs.get("next_hop", "").split(" ")[0] or None,
-                    {"IGP": "IGP", "EGP": "EGP", "Incomplete": "incomplete"}[attrs["origin"]],
-                    self._tuples(attrs.get("community", "")),
-                    self._tuples(attrs.get("large_community", "")))
-
-        for line in text.splitlines():
-            if line[:1] not in (" ", "\t", "") and "/" in line.split(" ")[0]:
-                flush()
-                prefix, attrs = line.split(" ")[0], {}
-            elif line.strip().startswith("BGP."):
-                key, _, value = line.strip()[4:].partition(":")
-                attrs[key] = value.strip()
-        flush()
-        return table
-
-    @staticmethod
-    def _tuples(text):
-        return tuple(sorted(t.strip("(").replace(", ", ":").replace(",", ":")
-                            for t in text.split(")") for t in [t.strip()] if t))
-
-    def received(self, instance):
-        """What it holds from one instance."""
-        table = {}
-        for t in ("master4", "master6"):
-            table.update(self._parse(
-                self.ctl("show", "route", "table", t, "all", "protocol", f"rs{instance}")))
-        return table
-
-    def sent(self, instance):
-        """What its own table says it tells one instance. BIRD shows this before its own AS
-        number and next hop are put in: the AS number is added here, the next hop is None."""
-        table = {}
-        for t in ("master4", "master6"):
-            table.update(self._parse(
-                self.ctl("show", "route", "table", t, "all", "export", f"rs{instance}")))
-        return {p: dataclasses.replace(
-            s, path="-".join(x for x in (str(self.asn), s.path) if x)) for p, s in table.items()}
-
-    def heard_shutdown(self):
-        """How often it was told Cease / Administrative Shutdown."""
-        return self.log_text().count("Received: Administrative shutdown")
-
-    def heard_refusal(self):
-        """Whether both instances told it Bad Peer AS."""
-        return all(f"rs{i}: Received: Bad peer AS" in self.log_text() for i in (0, 1))
-
-
-class Gobgp(Nva):
-    """GoBGP 3."""
-
-    def __init__(self, *args, **options):
-        super().__init__(*args, **options)
-        self.conf = os.path.join(self.lab.dir, f"{self.name}.toml")
-        self.told = {}
-
-    def _text(self):
-        listen = f'"{nva4(self.host)}", "{nva6(self.host)}"'
-        out = [f"""[global.config]
-  as = {self.asn}
-  router-id = "{nva4(self.host)}"
-  port = 179
-  local-address-list = [{listen}]"""]
-        for remote in self.remotes:
-            out.append(f"""[[neighbors]]
-  [neighbors.config]
-    neighbor-address = "{remote}"
-    peer-as = {ASN}
-  [neighbors.transport.config]
-    local-address = "{self.local}"
-    passive-mode = {"true" if self.passive else "false"}
-  [neighbors.ebgp-multihop.config]
-    enabled = true
-    multihop-ttl = 64
-  [neighbors.timers.config]
-    hold-time = 9
-    keepalive-interval = 3
-    connect-retry = 5
-    idle-hold-time-after-reset = 5
-  [[neighbors.afi-safis]]
-    [neighbors.afi-safis.config]
-      afi-safi-name = "ipv4-unicast"
-  [[neighbors.afi-safis]]
-    [neighbors.afi-safis.config]
-      afi-safi-name = "ipv6-unicast\"""")
-        return "\n".join(out) + "\n"
-
-    def ctl(self, *words):
-        return run("ip", "netns", "exec", self.ns, "gobgp", "-u", "127.0.0.1", "-p", "50051",
-                   *words)
-
-    def json(self, *words):
-        out = self.ctl(*words, "-j").strip()
-        # "Network not in table" and the like are not JSON: an empty table.
-        return json.loads(out) if out.startswith(("{", "[")) else {}
-
-    def start(self):
-        with open(self.conf, "w", encoding="utf-8") as f:
-            f.write(self._text())
-        self.process = Process(self.lab, self.ns, self.name, [
-            "gobgpd", "-f", self.conf, "--api-hosts", "127.0.0.1:50051", "-l", "debug",
-            "--pprof-disable"])
-        wait_for(f"{self.name} answers", lambda: self.json("neighbor"), 15)
-        self.told = {}
-        self.announce(self.routes.values())
-
-    def _words(self, r):
-        words = [r.prefix, "origin", r.origin.lower(), "nexthop",
-                 r.next_hop or self.address(r.family)]
-        if r.path:
-            words += ["aspath", ",".join(str(a) for a in r.path)]
-        if r.communities:
-            words += ["community", ",".join(r.communities)]
-        if r.large:
-            words += ["large-community", ",".join(r.large)]
-        return words + ["-a", f"ipv{r.family}"]
-
-    def announce(self, routes):
-        """Make these its routes, and only these."""
-        self.routes = {r.prefix: r for r in routes}
-        for prefix, r in list(self.told.items()):
-            if prefix not in self.routes:
-                self.ctl("global", "rib", "del", prefix, "-a", f"ipv{r.family}")
-        for prefix, r in self.routes.items():
-            if self.told.get(prefix) != r:
-                self.ctl("global", "rib", "add", *self._words(r))
-        self.told = dict(self.routes)
-
-    def forget(self, prefixes):
-        """By a restart. When GoBGP 3.10 loses its own route on a prefix that it also hears
-        from vrsd, the next best is a loop for the other instance; it then sends that instance
-        nothing at all, not the withdrawal (its filterpath() ends at isASLoop())."""
-        self.stop()
-        self.routes = {p: r for p, r in self.routes.items() if p not in prefixes}
-        self.start()
-
-    def established(self):
-        states = [n["state"].get("session_state") for n in self.json("neighbor")]
-        return states == [6] * len(self.remotes)
-
-    def log_text(self):
-        return self.process.text()
-
-    @staticmethod
-    def _seen(path):
-        got = {"path": "", "origin": None, "communities": (), "large": (), "next_hop": None}
-        for a in path["attrs"]:
-            if a["type"] == 1:
-                got["origin"] = ORIGINS[a["value"]]
-            elif a["type"] == 2:
-                got["path"] = "-".join(str(n) for s in a["as_paths"] for n in s["asns"])
-            elif a["type"] in (3, 14):
-                got["next_hop"] = a["nexthop"]
-            elif a["type"] == 8:
-                got["communities"] = tuple(sorted(f"{c >> 16}:{c & 65535}"
-                                                  for c in a["communities"]))
-            elif a["type"] == 32:
-                got["large"] = tuple(sorted(
-                    f"{c['ASN']}:{c['LocalData1']}:{c['LocalData2']}" for c in a["value"]))
-        return Seen(**got)
-
-    def _table(self, instance, which):
-        table = {}
-        for family in (4, 6):
-            try:
-                rows = self.json("neighbor", self.remotes[instance], which, "-a", f"ipv{family}")
-            except RuntimeError as e:
-                # A session that is down holds nothing; gobgp makes that an error.
-                if "is not established" not in str(e):
-                    raise
-                rows = {}
-            table.update({p: self._seen(paths[0]) for p, paths in rows.items()})
-        return table
-
-    def received(self, instance):
-        return self._table(instance, "adj-in")
-
-    def sent(self, instance):
-        return self._table(instance, "adj-out")
-
-    def _notifications(self, code, subcode):
-        """How often a session of its ended because vrsd sent this."""
-        n = 0
-        for line in self.log_text().splitlines():
-            if '"state changed"' not in line:
-                continue
-            reason = json.loads(line)["reason"]
-            body = (reason.get("BGPNotification") or {}).get("Body") or {}
-            n += (reason["Type"] == 5  # received
-                  and (body.get("ErrorCode"), body.get("ErrorSubcode")) == (code, subcode))
-        return n
-
-    def heard_shutdown(self):
-        return self._notifications(6, 2)
-
-    def heard_refusal(self):
-        """Whether both instances sent it a NOTIFICATION and no session is up. GoBGP tells
-        the codes of one that comes in OpenConfirm nowhere; that they are 2/2 is checked at
-        vrsd, by BIRD and by a speaker."""
-        states = [n["state"] for n in self.json("neighbor")]
-        return all(s["messages"]["received"].get("notification", 0) > 0
-                   and s.get("session_state") != 6 for s in states)
 
 
 # --- A raw speaker ---
