@@ -137,6 +137,9 @@ def main():
         parser.error(f"no engine/vrsd in {build}")
 
     def interrupted(number, _):
+        # timeout(1) sends it twice: a second one must not wait for the locks of the first.
+        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(sig, signal.SIG_IGN)
         # Not by an exception: that would wait for every cell that is running.
         Lab.close_all()
         os._exit(128 + number)
