@@ -168,30 +168,37 @@ static const struct vrs_session_ops peer_ops = {
 
 /* --- What peers say --- */
 
+struct gathered {
+	struct vrs_prefix list[MAX_PREFIXES];
+};
+
+static struct gathered gather(const struct sim_session *s, const unsigned *i, size_t n)
+{
+	struct gathered p;
+
+	for (size_t k = 0; k < n; k++)
+		p.list[k] = s->peer->world->prefixes[i[k]];
+	return p;
+}
+
 void world_send(struct sim_session *s, const unsigned *i, size_t n, enum sim_damage damage)
 {
-	struct vrs_prefix p[MAX_PREFIXES];
 	uint8_t message[2048];
 
 	if (!s->up)
 		return;
-	for (size_t k = 0; k < n; k++)
-		p[k] = s->peer->world->prefixes[i[k]];
-	size_t size = sim_update(
-		&s->wanted[i[0]], vrs_session_negotiated(s->session)->as4, p, n, damage, message);
+	size_t size = sim_update(&s->wanted[i[0]], vrs_session_negotiated(s->session)->as4,
+		gather(s, i, n).list, n, damage, message);
 	(void)vrs_session_send_message(s->session, message, size);
 }
 
 void world_send_withdraw(struct sim_session *s, const unsigned *i, size_t n)
 {
-	struct vrs_prefix p[MAX_PREFIXES];
 	uint8_t message[2048];
 
-	if (!s->up)
-		return;
-	for (size_t k = 0; k < n; k++)
-		p[k] = s->peer->world->prefixes[i[k]];
-	(void)vrs_session_send_message(s->session, message, sim_withdraw(p, n, message));
+	if (s->up)
+		(void)vrs_session_send_message(
+			s->session, message, sim_withdraw(gather(s, i, n).list, n, message));
 }
 
 void world_send_refreshed(struct sim_session *s)
