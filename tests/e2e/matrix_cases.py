@@ -453,18 +453,19 @@ def shutdown_text_both_ways(bench):
 
 @case
 def max_prefix_ours(bench):
-    """Three routes against a limit of two, with each action. Other timers make new sessions."""
+    """Three routes against a limit of two, with each action. Sessions that the limit ended wait
+    for a minute: disabled and enabled again they do not."""
     a, family = bench.a, bench.family
     extra = Route("203.0.113.0/24" if family == 4 else "2001:db8:c::/48")
-    bench.connection(maxPrefixes=2, maxPrefixAction="restart", keepaliveSeconds=2)
+    bench.connection(maxPrefixes=2, maxPrefixAction="restart")
     bench.settled()
     a.announce([*bench.base_a, extra])
     bench.refused("over the limit: restart", 6, 1, "sent")
     wait_for("a was told", a.heard_limit)
     bench.hops(SHARED[family], bench.b)
     for action, usable in (("discard", 2), ("warn", 3)):
-        bench.connection(maxPrefixes=2, maxPrefixAction=action,
-                         keepaliveSeconds=1 if action == "warn" else 3)
+        bench.connection(enabled=False)
+        bench.connection(maxPrefixes=2, maxPrefixAction=action)
         bench.up()
         wait_equal(f"over the limit: {action}", lambda: [
             (s["state"], s["prefixesReceived"], s["prefixesUsable"])
