@@ -217,7 +217,10 @@ class Lab:
 
     def _fabric(self):
         ns = self.fabric = self._namespace("fabric")
-        self._batch(ns, "link add br0 type bridge mcast_snooping 0", "link set br0 up",
+        # With an address of its own: else it takes the lowest of its ports, and when a port comes
+        # that changes, hosts go on sending to the one that they know, for most of a minute.
+        self._batch(ns, "link add br0 address 02:00:00:00:00:01 type bridge mcast_snooping 0",
+                    "link set br0 up",
                     "addr add 10.0.0.1/26 dev br0", "addr add 10.0.1.1/24 dev br0",
                     "addr add fd00:db8::1/64 dev br0 nodad",
                     "addr add fd00:db8:0:1::1/64 dev br0 nodad")
