@@ -866,16 +866,7 @@ def main():
     BUILD = os.path.abspath(options.build)
     if not os.access(os.path.join(BUILD, "engine", "vrsd"), os.X_OK):
         parser.error(f"no engine/vrsd in {BUILD}")
-    def interrupted(number, _):
-        # timeout(1) sends it twice: a second one must not wait for the locks of the first.
-        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(sig, signal.SIG_IGN)
-        # Not by an exception: that would wait for every test that is running.
-        Lab.close_all()
-        os._exit(128 + number)
-
-    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sig, interrupted)
+    Lab.end_on_signals()
 
     loader = unittest.TestLoader()
     groups = []

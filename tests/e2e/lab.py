@@ -190,6 +190,22 @@ class Lab:
         for one in list(cls.open_labs):
             one.close()
 
+    @classmethod
+    def end_on_signals(cls):
+        """A signal ends the laboratories, then the process: not by an exception, which would
+        wait for every test that is running."""
+        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+        def interrupted(number, _):
+            # timeout(1) sends it twice: a second one must not wait for the locks of the first.
+            for sig in signals:
+                signal.signal(sig, signal.SIG_IGN)
+            cls.close_all()
+            os._exit(128 + number)
+
+        for sig in signals:
+            signal.signal(sig, interrupted)
+
     def __init__(self, build, name):
         self.build = build
         self.name = name

@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -136,16 +135,7 @@ def main():
     if not os.access(os.path.join(build, "engine", "vrsd"), os.X_OK):
         parser.error(f"no engine/vrsd in {build}")
 
-    def interrupted(number, _):
-        # timeout(1) sends it twice: a second one must not wait for the locks of the first.
-        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(sig, signal.SIG_IGN)
-        # Not by an exception: that would wait for every cell that is running.
-        Lab.close_all()
-        os._exit(128 + number)
-
-    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sig, interrupted)
+    Lab.end_on_signals()
 
     start = time.monotonic()
     tally = Tally()

@@ -213,19 +213,10 @@ class Exabgp(Nva):
     def heard_text(self, text):
         return text in self.log_text()
 
-    def _notified(self, code, subcode):
+    def notified(self, code, subcode):
         n = 0
         for e in self._events():
             if e["type"] == "notification":
                 got = e["neighbor"].get("message", e["neighbor"]).get("notification", {})
                 n += (got.get("code"), got.get("subcode")) == (code, subcode)
         return n
-
-    def heard_shutdown(self):
-        return self._notified(6, 2)
-
-    def heard_refusal(self):
-        return self._notified(2, 2) >= len(self.remotes)
-
-    def heard_limit(self):
-        return self._notified(6, 1) > 0

@@ -194,15 +194,6 @@ class Frr(Nva):
     def heard_text(self, text):
         return text in self.log_text()
 
-    def _notified(self, code, subcode):
+    def notified(self, code, subcode):
         return sum("NOTIFICATION: received" in line and f" {code}/{subcode} (" in line
                    for line in self.log_text().splitlines())
-
-    def heard_shutdown(self):
-        return self._notified(6, 2)
-
-    def heard_refusal(self):
-        return self._notified(2, 2) >= len(self.remotes)
-
-    def heard_limit(self):
-        return self._notified(6, 1) > 0

@@ -30,9 +30,8 @@ class Nva:
         start() announce(routes) established() received(i) refresh(i) down(i, text) up(i)
         refreshes_heard(i)     how often an instance asked for its routes
         heard_text(text)       whether a NOTIFICATION with this text of RFC 9003 was taken in
-        heard_shutdown()       how often it was told Administrative Shutdown
-        heard_refusal()        whether all instances told it Bad Peer AS
-        heard_limit()          whether an instance told it Maximum Number of Prefixes Reached
+        notified(code, subcode) how many NOTIFICATIONs like this it was sent; or, where it says
+                               only words, the three heard_...() below
         hurry()                start what waits after an error, if the daemon waits for long
     """
 
@@ -82,6 +81,18 @@ class Nva:
 
     def alive(self):
         return self.process is not None and self.process.running()
+
+    def heard_shutdown(self):
+        """How often it was told Administrative Shutdown."""
+        return self.notified(6, 2)
+
+    def heard_refusal(self):
+        """Whether all instances told it Bad Peer AS."""
+        return self.notified(2, 2) >= len(self.remotes)
+
+    def heard_limit(self):
+        """Whether an instance told it Maximum Number of Prefixes Reached."""
+        return self.notified(6, 1) > 0
 
     def hurry(self):
         """Most need no help."""
