@@ -19,16 +19,37 @@
 #include <unistd.h>
 
 #include "engine/api_internal.h"
+#include "engine/clock.h"
+
+/*
+ * A thread per connection, so connections are bounded: MAX_CONNECTIONS for the socket and as many
+ * for HTTP. libmicrohttpd's own time limit is one of silence; a client that sends a byte a second
+ * would keep its thread for ever. So when all are taken, the one that has waited longest without a
+ * whole request gives way, if that is 10 s. The list is also what is counted.
+ */
 
 enum {
 	MAX_CONNECTIONS = 128,
+	SPARE = 16, /* For those that are closed but not gone yet. */
+	EVICT_MS = 10000,
 	MAX_BODY = 1 << 20,
 	BLOCK_SIZE = 65536,
 	FILL_TARGET = 32768, /* Fill until this much text is there. */
 };
 
+/* A connection. Under the lock of its API. */
+struct client {
+	struct client *next;
+	int fd;
+	bool tcp, busy, asked, evicted;
+	uint64_t since_ms; /* Of its beginning, or of its last answer. */
+};
+
 struct vrs_api {
 	struct vrs_engine *engine;
+	pthread_mutex_t lock;
+	struct client *clients;
+	struct vrs_api_stat stat;
 	struct MHD_Daemon *local, *tcp;
 	char *socket_path;
 	_Atomic bool stopping;
@@ -395,6 +416,172 @@ static enum MHD_Result answer(struct vrs_api *api, struct MHD_Connection *connec
 	return ok;
 }
 
+/* --- Connections --- */
+
+static struct client **client_of(struct vrs_api *api, int fd)
+{
+	struct client **at = &api->clients;
+
+	while (*at != NULL && (*at)->fd != fd)
+		at = &(*at)->next;
+	return at;
+}
+
+static void set_busy(struct vrs_api *api, struct MHD_Connection *connection, bool busy)
+{
+	pthread_mutex_lock(&api->lock);
+	struct client *c = *client_of(api, client_fd(connection));
+	if (c != NULL) {
+		c->busy |= busy;
+		c->asked = true;
+	}
+	api->stat.requests += busy;
+	pthread_mutex_unlock(&api->lock);
+}
+
+/* Close the connection that has been without a request for longest. */
+static bool evict(struct vrs_api *api, bool tcp)
+{
+	uint64_t now = vrs_now_ms();
+	struct client *oldest = NULL;
+
+	for (struct client *c = api->clients; c != NULL; c = c->next)
+		if (c->tcp == tcp && !c->busy && !c->evicted && now - c->since_ms >= EVICT_MS &&
+			(oldest == NULL || c->since_ms < oldest->since_ms))
+			oldest = c;
+	if (oldest == NULL)
+		return false;
+	oldest->evicted = true;
+	(void)shutdown(oldest->fd, SHUT_RDWR);
+	api->stat.evicted++;
+	return true;
+}
+
+static enum MHD_Result admit(struct vrs_api *api, bool tcp)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&api->lock);
+	for (struct client *c = api->clients; c != NULL; c = c->next)
+		n += c->tcp == tcp && !c->evicted;
+	bool ok = n < MAX_CONNECTIONS || evict(api, tcp);
+	api->stat.refused += !ok;
+	pthread_mutex_unlock(&api->lock);
+	return ok ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result admit_local(void *cls, const struct sockaddr *addr, socklen_t size)
+{
+	return admit(cls, false);
+}
+
+static enum MHD_Result admit_tcp(void *cls, const struct sockaddr *addr, socklen_t size)
+{
+	return admit(cls, true);
+}
+
+static void begun(struct vrs_api *api, struct MHD_Connection *connection, bool tcp)
+{
+	struct client *c = calloc(1, sizeof(*c));
+
+	/* Without memory it is not counted, that is all. */
+	if (c == NULL)
+		return;
+	c->fd = client_fd(connection);
+	c->tcp = tcp;
+	c->since_ms = vrs_now_ms();
+	pthread_mutex_lock(&api->lock);
+	c->next = api->clients;
+	api->clients = c;
+	api->stat.open++;
+	pthread_mutex_unlock(&api->lock);
+}
+
+static void ended(struct vrs_api *api, struct MHD_Connection *connection)
+{
+	pthread_mutex_lock(&api->lock);
+	struct client **at = client_of(api, client_fd(connection)), *c = *at;
+	if (c != NULL) {
+		*at = c->next;
+		api->stat.open--;
+		api->stat.unasked += !c->asked;
+	}
+	pthread_mutex_unlock(&api->lock);
+	free(c);
+}
+
+static void notify_local(void *cls, struct MHD_Connection *connection, void **context,
+	enum MHD_ConnectionNotificationCode what)
+{
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		begun(cls, connection, false);
+	else
+		ended(cls, connection);
+}
+
+static void notify_tcp(void *cls, struct MHD_Connection *connection, void **context,
+	enum MHD_ConnectionNotificationCode what)
+{
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		begun(cls, connection, true);
+	else
+		ended(cls, connection);
+}
+
+static void done(struct vrs_api *api, struct MHD_Connection *connection)
+{
+	pthread_mutex_lock(&api->lock);
+	struct client *c = *client_of(api, client_fd(connection));
+	if (c != NULL) {
+		c->busy = false;
+		c->since_ms = vrs_now_ms();
+	}
+	pthread_mutex_unlock(&api->lock);
+}
+
+void vrs_api_stat(struct vrs_api *api, struct vrs_api_stat *out)
+{
+	pthread_mutex_lock(&api->lock);
+	*out = api->stat;
+	pthread_mutex_unlock(&api->lock);
+}
+
+/* Whether the request says itself that its body is too large. */
+static bool too_large(struct MHD_Connection *connection)
+{
+	const char *length = MHD_lookup_connection_value(
+		connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return length != NULL && strtoull(length, NULL, 10) > MAX_BODY;
+}
+
+static enum MHD_Result refuse_body(struct vrs_api *api, struct MHD_Connection *connection)
+{
+	static char text[] = "{\"error\":{\"code\":\"BodyTooLarge\",\"message\":\"a body has at "
+			     "most 1 MiB\",\"target\":\"\"}}\n";
+
+	pthread_mutex_lock(&api->lock);
+	api->stat.too_large++;
+	pthread_mutex_unlock(&api->lock);
+	struct MHD_Response *res =
+		MHD_create_response_from_buffer(sizeof(text) - 1, text, MHD_RESPMEM_PERSISTENT);
+	if (res == NULL)
+		return MHD_NO;
+	MHD_add_response_header(res, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+	enum MHD_Result ok = MHD_queue_response(connection, MHD_HTTP_CONTENT_TOO_LARGE, res);
+	MHD_destroy_response(res);
+	return ok;
+}
+
+/* Too late for an answer: it is broken off. */
+static enum MHD_Result refuse_chunked(struct vrs_api *api)
+{
+	pthread_mutex_lock(&api->lock);
+	api->stat.too_large++;
+	pthread_mutex_unlock(&api->lock);
+	return MHD_NO;
+}
+
 /* Bodies are not used by any request yet; a small one is read and ignored. */
 static enum MHD_Result handle(struct vrs_api *api, struct MHD_Connection *connection,
 	const char *method, const char *url, size_t *upload, void **state, bool local)
@@ -402,14 +589,18 @@ static enum MHD_Result handle(struct vrs_api *api, struct MHD_Connection *connec
 	size_t *total = *state;
 
 	if (total == NULL) {
+		set_busy(api, connection, false);
+		if (too_large(connection))
+			return refuse_body(api, connection);
 		*state = calloc(1, sizeof(size_t));
 		return *state != NULL ? MHD_YES : MHD_NO;
 	}
 	if (*upload > 0) {
 		*total += *upload;
 		*upload = 0;
-		return *total > MAX_BODY ? MHD_NO : MHD_YES;
+		return *total > MAX_BODY ? refuse_chunked(api) : MHD_YES;
 	}
+	set_busy(api, connection, true);
 	return answer(api, connection, method, url, local);
 }
 
@@ -430,6 +621,7 @@ static void completed(void *cls, struct MHD_Connection *connection, void **state
 {
 	free(*state);
 	*state = NULL;
+	done(cls, connection);
 }
 
 /* --- Listening --- */
@@ -516,14 +708,16 @@ static int listen_tcp(const char *text)
 	return fd;
 }
 
-static struct MHD_Daemon *serve(struct vrs_api *api, int fd, MHD_AccessHandlerCallback handler)
+static struct MHD_Daemon *serve(struct vrs_api *api, int fd, bool tcp)
 {
 	return MHD_start_daemon(
 		MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL, 0,
-		NULL, NULL, handler, api, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, 60u,
+		tcp ? admit_tcp : admit_local, api, tcp ? handle_tcp : handle_local, api,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)MAX_CONNECTIONS + SPARE, MHD_OPTION_CONNECTION_TIMEOUT, 60u,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)BLOCK_SIZE * 2,
-		MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_END);
+		MHD_OPTION_NOTIFY_COMPLETED, completed, api, MHD_OPTION_NOTIFY_CONNECTION,
+		tcp ? notify_tcp : notify_local, api, MHD_OPTION_END);
 }
 
 int vrs_api_start(struct vrs_engine *e, const char *socket_path, const char *http_listen,
@@ -535,14 +729,16 @@ int vrs_api_start(struct vrs_engine *e, const char *socket_path, const char *htt
 	if (api == NULL)
 		return -ENOMEM;
 	api->engine = e;
+	pthread_mutex_init(&api->lock, NULL);
 	api->socket_path = strdup(socket_path);
 	fd = listen_local(socket_path);
 	if (fd < 0) {
+		pthread_mutex_destroy(&api->lock);
 		free(api->socket_path);
 		free(api);
 		return fd;
 	}
-	api->local = serve(api, fd, handle_local);
+	api->local = serve(api, fd, false);
 	if (api->local == NULL) {
 		close(fd);
 		err = -ENOMEM;
@@ -554,7 +750,7 @@ int vrs_api_start(struct vrs_engine *e, const char *socket_path, const char *htt
 			err = fd;
 			goto out;
 		}
-		api->tcp = serve(api, fd, handle_tcp);
+		api->tcp = serve(api, fd, true);
 		if (api->tcp == NULL) {
 			close(fd);
 			err = -ENOMEM;
@@ -578,6 +774,7 @@ void vrs_api_stop(struct vrs_api *api)
 	if (api->local != NULL)
 		MHD_stop_daemon(api->local);
 	(void)unlink(api->socket_path);
+	pthread_mutex_destroy(&api->lock);
 	free(api->socket_path);
 	free(api);
 }

@@ -20,6 +20,18 @@
 
 struct vrs_api;
 
+/** What happened at its door; any thread. */
+struct vrs_api_stat {
+	uint64_t open;      /**< Connections now. */
+	uint64_t requests;  /**< Answered. */
+	uint64_t refused;   /**< Connections closed: too many, and none of them idle. */
+	uint64_t evicted;   /**< Connections closed for a newer one: no request in 10 s. */
+	uint64_t too_large; /**< Requests with a body over 1 MiB. */
+	uint64_t unasked;   /**< Connections that ended without a whole request. */
+};
+
+void vrs_api_stat(struct vrs_api *api, struct vrs_api_stat *out);
+
 /**
  * Listen and serve.
  *

@@ -92,7 +92,7 @@ static json_t *session_json(const struct session_row *row)
 		tx += row->stat.tx[i];
 	}
 	return json_pack(
-		"{s:i,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}",
+		"{s:i,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}",
 		"instance", (int)row->instance, "localAddress", vrs_json_addr(&row->local), "state",
 		vrs_session_state_str(row->state), "uptimeSeconds",
 		(json_int_t)(row->uptime_ms / 1000), "prefixesReceived", (json_int_t)row->received,
@@ -103,7 +103,9 @@ static json_t *session_json(const struct session_row *row)
 		"updatesSent", (json_int_t)row->stat.tx[VRS_BGP_UPDATE], "refreshesReceived",
 		(json_int_t)row->stat.rx[VRS_BGP_REFRESH], "refreshesSent",
 		(json_int_t)row->stat.tx[VRS_BGP_REFRESH], "treatAsWithdraw",
-		(json_int_t)row->stat.treat_as_withdraw, "timesEstablished",
+		(json_int_t)row->stat.treat_as_withdraw, "attributesDiscarded",
+		(json_int_t)row->stat.attr_discarded, "collisions",
+		(json_int_t)row->stat.collisions, "timesEstablished",
 		(json_int_t)row->stat.established, "parked", row->parked);
 }
 
@@ -244,6 +246,8 @@ struct figures {
 	struct vrs_transport_stat transport;
 	uint64_t limbo_objects, limbo_bytes;
 	uint64_t turns, versions;
+	struct vrs_log_stat log;
+	struct vrs_api_stat api;
 };
 
 #define IO(field)        offsetof(struct figures, io.field)
@@ -273,12 +277,38 @@ static const struct {
 		"Sessions closed for too many prefixes", IO(max_prefix_hits)},
 	{"vrs_memory_sheds_total", "memorySheds", "counter", "Sessions closed for memoryLimit",
 		IO(memory_sheds)},
+	{"vrs_stalls_total", "stalls", "counter",
+		"Times the I/O thread did not run for 2 s: stopped, or without CPU time",
+		IO(stalls)},
+	{"vrs_api_connections", "apiConnections", "gauge", "Connections of API clients",
+		OTHER(api.open)},
+	{"vrs_api_requests_total", "apiRequests", "counter", "API requests", OTHER(api.requests)},
+	{"vrs_api_refused_total", "apiRefused", "counter",
+		"API connections closed: 128 are there and none is idle", OTHER(api.refused)},
+	{"vrs_api_evicted_total", "apiEvicted", "counter",
+		"API connections closed for newer ones: no request in 10 s", OTHER(api.evicted)},
+	{"vrs_api_too_large_total", "apiTooLarge", "counter", "API requests over 1 MiB",
+		OTHER(api.too_large)},
+	{"vrs_api_unasked_total", "apiUnasked", "counter",
+		"API connections that ended without a whole request", OTHER(api.unasked)},
+	{"vrs_log_limited_total", "logLinesLimited", "counter",
+		"Log lines dropped because too many were alike", OTHER(log.limited)},
+	{"vrs_log_lost_total", "logLinesLost", "counter",
+		"Log lines that standard error did not take at once", OTHER(log.lost)},
 	{"vrs_io_turns_total", "ioTurns", "counter", "Turns of the I/O loop", IO(turns)},
 	{"vrs_connections_accepted_total", "connectionsAccepted", "counter",
 		"Connections accepted from configured peers", TRANSPORT(accepted)},
 	{"vrs_connections_refused_total", "connectionsRefused", "counter",
 		"Connections closed because the peer is not configured",
 		TRANSPORT(refused_unknown)},
+	{"vrs_connections_crowd_total", "connectionsRefusedCrowd", "counter",
+		"Connections closed because the peer has 8 already", TRANSPORT(refused_crowd)},
+	{"vrs_connections_idle_total", "connectionsRefusedIdle", "counter",
+		"Connections closed because the session is held down for a while, or stopped",
+		TRANSPORT(refused_idle)},
+	{"vrs_connections_want_total", "connectionsRefusedResources", "counter",
+		"Connections closed for want of file descriptors or memory",
+		TRANSPORT(refused_want)},
 	{"vrs_connects_total", "connects", "counter", "Connections tried", TRANSPORT(connects)},
 	{"vrs_receive_bytes_total", "receiveBytes", "counter", "Bytes received",
 		TRANSPORT(rx_bytes)},
@@ -291,7 +321,7 @@ static const struct {
 	{"vrs_limbo_bytes", "limboBytes", "gauge", "Their bytes", OTHER(limbo_bytes)},
 };
 
-static void collect(struct vrs_engine *e, struct figures *f)
+static void collect(struct vrs_api *api, struct vrs_engine *e, struct figures *f)
 {
 	const struct vrs_reclaim *reclaims[] = {e->io.reclaim, e->propagation.reclaim};
 	const uint64_t *from = (const uint64_t *)(const void *)&e->io.counters;
@@ -308,6 +338,8 @@ static void collect(struct vrs_engine *e, struct figures *f)
 		f->limbo_objects += stat.limbo_objects;
 		f->limbo_bytes += stat.limbo_bytes;
 	}
+	vrs_log_stat(&f->log);
+	vrs_api_stat(api, &f->api);
 	f->turns = atomic_load(&e->propagation.turns);
 	f->versions = atomic_load(&e->propagation.versions);
 }
@@ -345,7 +377,7 @@ void vrs_api_status(struct vrs_request *r)
 	for (unsigned t = 0; t < VRS_MEM_N_TAGS; t++)
 		json_object_set_new(memory, vrs_mem_tag_str(t), json_integer(vrs_mem_used(t)));
 	json_object_set_new(memory, "resident", json_integer((json_int_t)resident_bytes()));
-	collect(r->engine, &f);
+	collect(r->api, r->engine, &f);
 	for (size_t i = 0; i < VRS_N_ELEMS(rows); i++)
 		json_object_set_new(
 			counters, rows[i].key, json_integer((json_int_t)figure(&f, rows[i].at)));
@@ -414,7 +446,7 @@ void vrs_api_metrics(struct vrs_request *r)
 	struct figures f;
 	char name[256];
 
-	collect(r->engine, &f);
+	collect(r->api, r->engine, &f);
 	for (size_t i = 0; i < VRS_N_ELEMS(rows); i++)
 		vrs_text_printf(t, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", rows[i].name,
 			rows[i].help, rows[i].name, rows[i].type, rows[i].name,

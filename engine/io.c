@@ -17,6 +17,7 @@
 
 enum {
 	STALE_MS = 600000, /* A peer that began a refresh and never ends it. */
+	STALL_MS = 2000,
 };
 
 /* --- Updates --- */
@@ -109,7 +110,7 @@ static void announce(struct vrs_neighbor *n, const struct vrs_bgp_update *u,
 		    u, which, io->canonical, VRS_BGP_CANONICAL_MAX, &size, &info) != 0) {
 		/* Does not fit once AS numbers are four bytes wide: cannot be kept or sent on. */
 		vrs_count(&io->counters.treat_as_withdraw, 1);
-		vrs_log_limited(&io->log_limit, io->wheel.now_ms, VRS_LOG_WARNING,
+		vrs_log_limited(&n->log_limit, io->wheel.now_ms, VRS_LOG_WARNING,
 			"%s/%s: attributes over 64 KiB: treated as withdraw", s->name, n->name);
 		vrs_table_withdraw(s->table, (uint16_t)n->slot, nlri->afi, nlri->span);
 		return;
@@ -126,7 +127,7 @@ static void announce(struct vrs_neighbor *n, const struct vrs_bgp_update *u,
 			0) {
 		vrs_count(&io->counters.out_of_memory, 1);
 		vrs_table_withdraw(s->table, (uint16_t)n->slot, nlri->afi, nlri->span);
-		vrs_log_limited(&io->log_limit, io->wheel.now_ms, VRS_LOG_ERROR,
+		vrs_log_limited(&n->log_limit, io->wheel.now_ms, VRS_LOG_ERROR,
 			"%s/%s: out of memory: routes dropped", s->name, n->name);
 		return;
 	}
@@ -271,8 +272,9 @@ static void on_established(void *user, struct vrs_session *session)
 	}
 	vrs_limits_up(n);
 	vrs_count(&s->io->counters.sessions_established, 1);
-	vrs_log(VRS_LOG_INFO, "%s/%s instance %u: established with AS %u", s->name, n->name,
-		n->instance, n->peer_asn);
+	vrs_log_limited(&n->log_limit, s->io->wheel.now_ms, VRS_LOG_INFO,
+		"%s/%s instance %u: established with AS %u", s->name, n->name, n->instance,
+		n->peer_asn);
 	vrs_propagation_submit(s->io->propagation, n->export);
 }
 
@@ -312,7 +314,7 @@ static void on_down(void *user, struct vrs_session *session, const struct vrs_se
 	s->io->sweeping = true;
 	vrs_count(&s->io->counters.sessions_lost, 1);
 	char why[WHY_STRLEN];
-	vrs_log_limited(&s->io->log_limit, s->io->wheel.now_ms, VRS_LOG_WARNING,
+	vrs_log_limited(&n->log_limit, s->io->wheel.now_ms, VRS_LOG_WARNING,
 		"%s/%s instance %u: down: %s", s->name, n->name, n->instance,
 		why_down(e, why, sizeof(why)));
 }
@@ -767,6 +769,22 @@ void vrs_server_free(struct vrs_server *s)
 
 /* --- The thread --- */
 
+/* The transport has waited: what it reads now comes at this time. When we were away for much
+ * longer than it was to wait, that was not ours: a stop, a host without CPU time. */
+static void on_woke(void *ctx)
+{
+	struct vrs_io *io = ctx;
+	uint64_t now = vrs_clock_ms(&io->clock);
+
+	if (io->asked_ms != VRS_WHEEL_NEVER && now > io->woke_ms + io->asked_ms + STALL_MS) {
+		vrs_count(&io->counters.stalls, 1);
+		vrs_log(VRS_LOG_WARNING, "not run for %llu ms",
+			(unsigned long long)(now - io->woke_ms - io->asked_ms));
+	}
+	io->woke_ms = now;
+	vrs_wheel_touch(&io->wheel, now);
+}
+
 int vrs_io_init(struct vrs_io *io, struct vrs_transport *transport,
 	struct vrs_propagation *propagation, enum vrs_reclaim_mode mode, uint64_t seed)
 {
@@ -774,8 +792,11 @@ int vrs_io_init(struct vrs_io *io, struct vrs_transport *transport,
 	io->transport = transport;
 	io->propagation = propagation;
 	transport->accept = vrs_session_accept;
+	transport->woke = on_woke;
+	transport->woke_ctx = io;
 	io->clock = propagation->clock;
 	vrs_wheel_init(&io->wheel, vrs_clock_ms(&io->clock));
+	io->woke_ms = io->wheel.now_ms;
 	vrs_mailbox_init(&io->mailbox);
 	io->seed = seed;
 	io->canonical = malloc(VRS_BGP_CANONICAL_MAX);
@@ -885,7 +906,9 @@ bool vrs_io_turn(struct vrs_io *io, int timeout_ms)
 			atomic_load(&io->propagation->dead) != NULL)
 			timeout_ms = 0;
 	}
-	bool any = io->transport->ops->poll(io->transport, sleep_ms(io, timeout_ms)) > 0;
+	timeout_ms = sleep_ms(io, timeout_ms);
+	io->asked_ms = timeout_ms < 0 ? VRS_WHEEL_NEVER : (uint64_t)timeout_ms;
+	bool any = io->transport->ops->poll(io->transport, timeout_ms) > 0;
 	atomic_store(&io->asleep, 0);
 	any |= vrs_wheel_advance(&io->wheel, vrs_clock_ms(&io->clock)) > 0;
 	any |= vrs_mailbox_run(&io->mailbox) > 0;

@@ -52,7 +52,8 @@ struct vrs_neighbor {
 	uint64_t replaced;        /* Of these, replacements not settled yet. */
 	struct vrs_timer recount; /* One second after the last UPDATE. */
 	uint64_t n_shed;          /* Announcements not kept for want of memory. */
-	uint8_t stale;            /* Families between BoRR and EoRR (enum vrs_bgp_family). */
+	struct vrs_log_limit log_limit;
+	uint8_t stale; /* Families between BoRR and EoRR (enum vrs_bgp_family). */
 	struct vrs_timer stale_timer;
 	struct vrs_session *session;
 	struct vrs_export *export; /* While Established. */
@@ -79,6 +80,8 @@ struct vrs_server {
 	uint32_t max_as_path; /* limits.asPathLength; 0 = none. */
 	uint32_t max_communities;
 	uint64_t memory_limit; /* Bytes; 0 = none. */
+	uint64_t shed_ms;      /* When a session was closed for memoryLimit last. */
+	struct vrs_log_limit log_limit;
 	_Atomic uint64_t memory_used;
 	_Atomic uint32_t memory;     /* enum vrs_memory_state */
 	_Atomic bool dead;           /* Being removed: whoever looks at it is to let go. */
@@ -99,6 +102,7 @@ struct vrs_io_counters {
 	_Atomic uint64_t sessions_lost;
 	_Atomic uint64_t max_prefix_hits;
 	_Atomic uint64_t memory_sheds;
+	_Atomic uint64_t stalls;
 };
 
 /** Add to a counter of the I/O thread's. */
@@ -118,11 +122,11 @@ struct vrs_io {
 	struct vrs_server *servers;
 	_Atomic uint32_t asleep; /* Waits in the transport's poll. */
 	_Atomic bool stop;
-	bool sweeping; /* Tables have more to do. */
+	bool sweeping;              /* Tables have more to do. */
+	uint64_t woke_ms, asked_ms; /* When poll() was last left, and how long it was to wait. */
 	struct vrs_io_counters counters;
 	uint64_t seed;
 	struct vrs_clock clock;
-	struct vrs_log_limit log_limit;
 	uint8_t *canonical; /* Scratch for one attribute set. */
 };
 

@@ -10,6 +10,7 @@
 enum {
 	RESTART_MS = 60000,
 	RECOUNT_MS = 1000,
+	SHED_GAP_MS = 5000,
 };
 
 const char *vrs_memory_state_str(enum vrs_memory_state state)
@@ -43,8 +44,9 @@ static void check(struct vrs_neighbor *n, uint32_t n_paths)
 	}
 	if (n->max_action != VRS_MAX_PREFIX_RESTART) {
 		if (!n->max_warned)
-			vrs_log(VRS_LOG_WARNING, "%s/%s: %llu prefixes, limit %u", n->server->name,
-				n->name, (unsigned long long)have, n->max_prefixes);
+			vrs_log_limited(&n->log_limit, n->server->io->wheel.now_ms, VRS_LOG_WARNING,
+				"%s/%s: %llu prefixes, limit %u", n->server->name, n->name,
+				(unsigned long long)have, n->max_prefixes);
 		n->max_warned = true;
 		return;
 	}
@@ -143,8 +145,7 @@ bool vrs_limits_lengths_ok(
 
 /* --- Memory of a route server --- */
 
-/* The session with the most paths gives way: one at a time, and its paths are swept before
- * the next is looked for. */
+/* The session with the most paths gives way, one at a time. */
 static void close_largest(struct vrs_server *s)
 {
 	struct vrs_neighbor *largest = NULL;
@@ -158,6 +159,7 @@ static void close_largest(struct vrs_server *s)
 	}
 	if (largest == NULL)
 		return;
+	s->shed_ms = s->io->wheel.now_ms;
 	vrs_count(&s->io->counters.memory_sheds, 1);
 	vrs_log(VRS_LOG_ERROR, "%s/%s instance %u: closed for 60 s: memoryLimit, %u paths", s->name,
 		largest->name, largest->instance, most);
@@ -179,25 +181,41 @@ static void ask_again(struct vrs_server *s)
 	}
 }
 
+static enum vrs_memory_state state_of(uint64_t used, uint64_t limit, enum vrs_memory_state was)
+{
+	/* Refused until there is room again: no half-filled tables. */
+	if (limit == 0 || used < limit - limit / 5)
+		return VRS_MEMORY_OK;
+	if (was == VRS_MEMORY_FULL || used >= limit)
+		return VRS_MEMORY_FULL;
+	return was == VRS_MEMORY_TIGHT || used >= limit - limit / 10 ? VRS_MEMORY_TIGHT
+								     : VRS_MEMORY_OK;
+}
+
+static bool may_close_another(const struct vrs_server *s)
+{
+	uint64_t now = s->io->wheel.now_ms;
+
+	return s->table->n_down == 0 && (s->shed_ms == 0 || now - s->shed_ms >= SHED_GAP_MS);
+}
+
 void vrs_limits_memory(struct vrs_server *s)
 {
 	uint64_t limit = s->memory_limit,
 		 used = vrs_table_bytes(s->table) +
 		atomic_load_explicit(&s->rib->bytes, memory_order_relaxed);
 	enum vrs_memory_state was = atomic_load_explicit(&s->memory, memory_order_relaxed);
-	enum vrs_memory_state now = limit == 0 || used < limit - limit / 10 ? VRS_MEMORY_OK
-		: used < limit                                              ? VRS_MEMORY_TIGHT
-									    : VRS_MEMORY_FULL;
+	enum vrs_memory_state now = state_of(used, limit, was);
 
 	atomic_store_explicit(&s->memory_used, used, memory_order_relaxed);
-	if (now == VRS_MEMORY_FULL && used >= limit + limit / 10 && s->table->n_down == 0)
+	if (now == VRS_MEMORY_FULL && used >= limit + limit / 10 && may_close_another(s))
 		close_largest(s);
-	/* What was refused stays refused until there is room again: no half-filled tables. */
-	if (now == was || (was == VRS_MEMORY_FULL && now == VRS_MEMORY_TIGHT))
+	if (now == was)
 		return;
 	atomic_store_explicit(&s->memory, now, memory_order_relaxed);
 	s->table->refuse_new = now == VRS_MEMORY_FULL;
-	vrs_log(now == VRS_MEMORY_OK ? VRS_LOG_INFO : VRS_LOG_WARNING,
+	vrs_log_limited(&s->log_limit, s->io->wheel.now_ms,
+		now == VRS_MEMORY_OK ? VRS_LOG_INFO : VRS_LOG_WARNING,
 		"%s: memory %s: %llu of %llu bytes", s->name, vrs_memory_state_str(now),
 		(unsigned long long)used, (unsigned long long)limit);
 	if (now == VRS_MEMORY_OK)

@@ -16,7 +16,10 @@
  *     from 100 %  prefixes that nobody announced before are not taken; what is there changes
  *     from 110 %  the session with the most paths is closed (Cease 8), again after 60 s
  *
- * Back below 90 %, sessions that lost anything are asked for their routes again.
+ * What is refused stays refused until less than 80 % are in use; then sessions that lost
+ * anything are asked for their routes again. The gap keeps a peer that moves a few routes about
+ * a threshold from making us ask, and log, again and again. What a closed session held comes
+ * back over the next turns of both threads, so the next one is looked for 5 s later.
  *
  * **Threads.** The I/O thread.
  */

@@ -16,6 +16,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* Tasks in a row: senders that keep posting do not keep the owner from its own work. */
+enum { RUN_MAX = 64 };
+
 int vrs_waker_init(struct vrs_waker *w)
 {
 	w->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -98,7 +101,7 @@ unsigned vrs_mailbox_run(struct vrs_mailbox *m)
 {
 	unsigned n = 0;
 
-	while (atomic_load(&m->n) > 0) {
+	while (n < RUN_MAX && atomic_load(&m->n) > 0) {
 		pthread_mutex_lock(&m->lock);
 		struct vrs_task *t = m->head;
 		if (t != NULL) {
@@ -125,5 +128,6 @@ void vrs_mailbox_close(struct vrs_mailbox *m)
 	pthread_mutex_lock(&m->lock);
 	m->closed = true;
 	pthread_mutex_unlock(&m->lock);
-	(void)vrs_mailbox_run(m);
+	while (vrs_mailbox_run(m) > 0)
+		;
 }

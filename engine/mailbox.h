@@ -66,7 +66,7 @@ void vrs_mailbox_fini(struct vrs_mailbox *m);
 int vrs_mailbox_call(
 	struct vrs_mailbox *m, vrs_task_fn fn, void *arg, void (*wake)(void *ctx), void *wake_ctx);
 
-/** Owner: run what waits. @return How many. */
+/** Owner: run what waits, a bounded number. @return How many. */
 unsigned vrs_mailbox_run(struct vrs_mailbox *m);
 
 /** Owner, at its end: run what waits and refuse what comes. */

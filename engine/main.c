@@ -5,10 +5,16 @@
 /*
  * vrsd: read the configuration, start the engine and the API, and wait for signals: SIGHUP
  * reads the configuration again, SIGINT and SIGTERM end with a Cease to every peer.
+ *
+ * Log lines are written by the threads that have something to say, also the one that keeps
+ * sessions alive. So a line that standard error would not take at once (a full pipe whose
+ * reader sleeps, a full disk, a reader that is gone) is counted and dropped.
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,17 +77,48 @@ static void long_options(struct option *longs, size_t cap)
 			options[i].letter};
 }
 
+/* Descriptors 0 to 2 are there, so that no socket becomes standard error. */
+static bool have_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return false;
+	(void)close(fd);
+	return true;
+}
+
+/* A pipe that is ready has room for PIPE_BUF bytes, and a line is shorter: with one writer at
+ * a time the write does not wait. */
+static void write_line(const char *line, size_t size)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	pthread_mutex_lock(&lock);
+	if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0 ||
+		write(STDERR_FILENO, line, size) != (ssize_t)size)
+		vrs_log_lost();
+	pthread_mutex_unlock(&lock);
+}
+
 static void print_log(void *ctx, enum vrs_log_level level, const char *line)
 {
 	static const char *const names[] = {"error", "warning", "info", "debug"};
 	struct timespec ts;
 	struct tm tm;
-	char when[32];
+	char when[32], text[1200];
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	gmtime_r(&ts.tv_sec, &tm);
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
-	(void)fprintf(stderr, "%s.%03ldZ %s: %s\n", when, ts.tv_nsec / 1000000, names[level], line);
+	int n = snprintf(text, sizeof(text), "%s.%03ldZ %s: %s\n", when, ts.tv_nsec / 1000000,
+		names[level], line);
+	if (n > 0 && (size_t)n < sizeof(text))
+		write_line(text, (size_t)n);
 }
 
 /* @return Whether to go on; else *code is the exit code. */
@@ -275,8 +312,10 @@ int main(int argc, char **argv)
 	struct options o = {.level = VRS_LOG_INFO};
 	int code;
 
+	if (!have_standard_fds())
+		return EXIT_REFUSED;
 	if (!parse_options(argc, argv, &o, &code))
-		return code;
+		return fflush(stdout) == 0 && !ferror(stdout) ? code : EXIT_REFUSED;
 	vrs_log_set(print_log, NULL, (enum vrs_log_level)o.level);
 	struct vrs_config *config = load(o.config);
 	if (config == NULL)

@@ -16,7 +16,8 @@
  *
  * **Peers.** A transport talks to configured peers only. An endpoint {local, remote} is added
  * before it may connect or be accepted; whoever else knocks is closed before any byte is read
- * or written, and counted.
+ * or written, and counted. One peer has at most VRS_CONNS_PER_PEER connections at a time:
+ * that is the session's, one that takes its place, and some that flush a last word.
  */
 
 #include <stdbool.h>
@@ -57,6 +58,9 @@ struct vrs_conn_ops {
 	void (*writable)(void *user, struct vrs_conn *conn);
 };
 
+/** Connections between two addresses, those that still flush included. */
+#define VRS_CONNS_PER_PEER 8
+
 /** Bytes queued in a connection at which a user should stop, and go on (writable()). */
 #define VRS_CONN_HIGH_WATER (1u << 20)
 #define VRS_CONN_LOW_WATER  (1u << 18)
@@ -72,6 +76,9 @@ typedef bool (*vrs_accept_fn)(void *ctx, void *endpoint_user, struct vrs_conn *c
 struct vrs_transport_stat {
 	uint64_t accepted;
 	uint64_t refused_unknown; /**< Closed: no endpoint with that remote address. */
+	uint64_t refused_crowd;   /**< Closed: the peer has that many connections already. */
+	uint64_t refused_idle;    /**< Closed: the session did not want it (accept() said no). */
+	uint64_t refused_want;    /**< Closed for want of descriptors or memory. */
 	uint64_t connects;
 	uint64_t rx_bytes;
 	uint64_t tx_bytes;
@@ -135,4 +142,8 @@ struct vrs_transport {
 	const struct vrs_transport_ops *ops;
 	vrs_accept_fn accept; /**< Set by the user before the first endpoint_add(). */
 	void *accept_ctx;
+	/** Set by the user, may be NULL: poll() has waited, its callbacks come next. The time is
+	 *  another than when poll() was called. */
+	void (*woke)(void *ctx);
+	void *woke_ctx;
 };

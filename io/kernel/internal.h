@@ -83,6 +83,8 @@ struct kernel {
 	struct vrs_transport base;
 	int epoll_fd, wake_fd;
 	int reserve_fd; /* given up for a moment to refuse a connection when descriptors are out */
+	bool deaf;      /* not even that: listeners are left alone until deaf_until_ms */
+	uint64_t deaf_until_ms;
 	enum source wake_source;
 	struct endpoint *endpoints;
 	struct listener *listeners;
@@ -92,8 +94,8 @@ struct kernel {
 	size_t n_flushing;
 	uint8_t *buffer; /* LEFT_MAX + READ_SIZE */
 	struct {
-		_Atomic uint64_t accepted, refused_unknown, connects, rx_bytes, tx_bytes, polls,
-			open;
+		_Atomic uint64_t accepted, refused_unknown, refused_crowd, refused_idle,
+			refused_want, connects, rx_bytes, tx_bytes, polls, open;
 	} stat;
 };
 

@@ -14,7 +14,7 @@
 #include "io/kernel/internal.h"
 #include "rib/base/mem.h"
 
-enum { EVENTS_MAX = 256, ACCEPTS_MAX = 64, SECURE_TTL = 255 };
+enum { EVENTS_MAX = 256, ACCEPTS_MAX = 64, SECURE_TTL = 255, DEAF_MS = 100 };
 
 static struct kernel *kernel_of(const struct vrs_transport *t)
 {
@@ -149,6 +149,14 @@ static void endpoint_remove(
 	}
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
 /* --- opening ---------------------------------------------------------------------------- */
 
 static int connect_to(struct vrs_transport *t, const struct vrs_addr *local,
@@ -178,18 +186,31 @@ static int connect_to(struct vrs_transport *t, const struct vrs_addr *local,
 	return 0;
 }
 
+/* Whether the peer has as many connections as it may have. */
+static bool crowded(const struct kernel *k, const struct endpoint *e)
+{
+	unsigned n = 0;
+
+	for (const struct vrs_conn *c = k->conns; c != NULL; c = c->next)
+		n += c->state != CONN_DEAD && vrs_addr_equal(&c->remote, &e->ep.remote) &&
+			vrs_addr_equal(&c->local, &e->ep.local);
+	return n >= VRS_CONNS_PER_PEER;
+}
+
 static void admit(struct kernel *k, const struct listener *l, const struct endpoint *e, int fd,
 	uint16_t remote_port)
 {
-	/* Without a setting the peer's security asked for there shall be no connection. */
-	if (vrs_kernel_sock_tune(fd, &e->ep) != 0) {
-		(void)close(fd);
-		return;
+	if (crowded(k, e)) {
+		kernel_count(&k->stat.refused_crowd, 1);
+		goto out_close;
 	}
-	struct vrs_conn *c = vrs_kernel_conn_new(k, fd, CONN_OPEN);
+	/* Without a setting the peer's security asked for there shall be no connection. */
+	struct vrs_conn *c = vrs_kernel_sock_tune(fd, &e->ep) == 0
+		? vrs_kernel_conn_new(k, fd, CONN_OPEN)
+		: NULL;
 	if (c == NULL) {
-		(void)close(fd);
-		return;
+		kernel_count(&k->stat.refused_want, 1);
+		goto out_close;
 	}
 	c->local = l->local;
 	c->local_port = l->port;
@@ -198,13 +219,19 @@ static void admit(struct kernel *k, const struct listener *l, const struct endpo
 	kernel_count(&k->stat.accepted, 1);
 	bool taken = k->base.accept != NULL &&
 		k->base.accept(k->base.accept_ctx, e->user, c, &c->ops, &c->user);
+	if (!taken)
+		kernel_count(&k->stat.refused_idle, 1);
 	/* It may have said something and closed it already. */
 	if (!taken && c->state == CONN_OPEN)
 		vrs_kernel_conn_close(c, false);
+	return;
+
+out_close:
+	(void)close(fd);
 }
 
-/* Out of descriptors: the spare one lets us take the connection only to close it; else the
- * listener would be ready for ever and the loop spin. */
+/* Out of descriptors: the spare one lets us take the connection only to close it. @return
+ * false: nobody waits, or somebody else has taken the spare one meanwhile. */
 static bool refuse_one(struct kernel *k, const struct listener *l)
 {
 	struct vrs_addr remote;
@@ -214,10 +241,36 @@ static bool refuse_one(struct kernel *k, const struct listener *l)
 		return false;
 	(void)close(k->reserve_fd);
 	int fd = vrs_kernel_sock_accept(l->fd, &remote, &port);
-	if (fd >= 0)
+	if (fd >= 0) {
 		(void)close(fd);
+		kernel_count(&k->stat.refused_want, 1);
+	}
 	k->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	return fd >= 0;
+}
+
+/* A listener that cannot be served would be ready for ever and the loop spin: look away. */
+static void set_deaf(struct kernel *k, bool deaf)
+{
+	if (deaf)
+		k->deaf_until_ms = now_ms() + DEAF_MS;
+	if (deaf == k->deaf)
+		return;
+	k->deaf = deaf;
+	for (struct listener *l = k->listeners; l != NULL; l = l->next) {
+		struct epoll_event ev = {.events = deaf ? 0 : EPOLLIN, .data.ptr = l};
+
+		(void)epoll_ctl(k->epoll_fd, EPOLL_CTL_MOD, l->fd, &ev);
+	}
+}
+
+static void listen_again(struct kernel *k)
+{
+	if (now_ms() < k->deaf_until_ms)
+		return;
+	if (k->reserve_fd < 0)
+		k->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	set_deaf(k, k->reserve_fd < 0);
 }
 
 static size_t accept_some(struct kernel *k, const struct listener *l)
@@ -230,9 +283,15 @@ static size_t accept_some(struct kernel *k, const struct listener *l)
 		int fd = vrs_kernel_sock_accept(l->fd, &remote, &port);
 
 		if (fd == -EMFILE || fd == -ENFILE) {
-			if (!refuse_one(k, l))
-				break;
-			continue;
+			if (refuse_one(k, l))
+				continue;
+			if (k->reserve_fd < 0)
+				set_deaf(k, true);
+			break;
+		}
+		if (fd == -ENOBUFS || fd == -ENOMEM) {
+			set_deaf(k, true);
+			break;
 		}
 		if (fd == -ECONNABORTED || fd == -EINTR)
 			continue;
@@ -250,14 +309,6 @@ static size_t accept_some(struct kernel *k, const struct listener *l)
 }
 
 /* --- poll ------------------------------------------------------------------------------- */
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* Everything that was put off: writes, unconsumed bytes, the dead. What asks for attention
  * meanwhile has its turn at the next poll. */
@@ -289,7 +340,7 @@ static int wait_time(const struct kernel *k, size_t done, int timeout_ms)
 
 	if (done > 0 || k->attention != NULL)
 		return 0;
-	if (k->n_flushing > 0 && (timeout_ms < 0 || timeout_ms > EXPIRE_LOOK_MS))
+	if ((k->n_flushing > 0 || k->deaf) && (timeout_ms < 0 || timeout_ms > EXPIRE_LOOK_MS))
 		return EXPIRE_LOOK_MS;
 	return timeout_ms;
 }
@@ -304,7 +355,11 @@ static int poll_events(struct vrs_transport *t, int timeout_ms)
 	kernel_count(&k->stat.polls, 1);
 	if (k->n_flushing > 0)
 		expire_all(k);
+	if (k->deaf)
+		listen_again(k);
 	int n = epoll_wait(k->epoll_fd, events, EVENTS_MAX, wait_time(k, done, timeout_ms));
+	if (k->base.woke != NULL)
+		k->base.woke(k->base.woke_ctx);
 	if (n < 0)
 		return errno == EINTR ? (int)done : -errno;
 	for (int i = 0; i < n; i++) {
@@ -356,6 +411,9 @@ static void stat(const struct vrs_transport *t, struct vrs_transport_stat *out)
 		.accepted = atomic_load_explicit(&k->stat.accepted, memory_order_relaxed),
 		.refused_unknown =
 			atomic_load_explicit(&k->stat.refused_unknown, memory_order_relaxed),
+		.refused_crowd = atomic_load_explicit(&k->stat.refused_crowd, memory_order_relaxed),
+		.refused_idle = atomic_load_explicit(&k->stat.refused_idle, memory_order_relaxed),
+		.refused_want = atomic_load_explicit(&k->stat.refused_want, memory_order_relaxed),
 		.connects = atomic_load_explicit(&k->stat.connects, memory_order_relaxed),
 		.rx_bytes = atomic_load_explicit(&k->stat.rx_bytes, memory_order_relaxed),
 		.tx_bytes = atomic_load_explicit(&k->stat.tx_bytes, memory_order_relaxed),

@@ -520,10 +520,12 @@ static void on_down(void *user, struct vrs_conn *conn, int err)
 	enum vrs_session_state was = l->state;
 
 	(void)conn;
-	(void)snprintf(e.text, sizeof(e.text), "%s",
-		was == VRS_SESSION_CONNECT ? "cannot connect"
-			: err == 0         ? "the peer closed the connection"
-					   : "the connection failed");
+	if (err == 0)
+		(void)snprintf(e.text, sizeof(e.text), "the peer closed the connection");
+	else
+		(void)snprintf(e.text, sizeof(e.text), "%s: %s",
+			was == VRS_SESSION_CONNECT ? "cannot connect" : "the connection failed",
+			strerror(err));
 	l->conn = NULL; /* gone already */
 	vrs_link_close(l, false);
 	vrs_session_link_ended(

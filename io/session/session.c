@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "io/session/internal.h"
 #include "rib/base/mem.h"
@@ -96,9 +97,10 @@ static int listen_again(struct vrs_session *s)
 	}
 	s->last_error = (struct vrs_session_error){
 		.direction = VRS_SESSION_ERROR_LOCAL, .err = -rc, .at_ms = s->wheel->now_ms};
-	(void)snprintf(s->last_error.text, sizeof(s->last_error.text), "cannot listen");
-	vrs_log_limited(&s->log_limit, s->wheel->now_ms, VRS_LOG_ERROR,
-		"%s: cannot listen: errno %d", s->name, -rc);
+	(void)snprintf(
+		s->last_error.text, sizeof(s->last_error.text), "cannot listen: %s", strerror(-rc));
+	vrs_log_limited(&s->log_limit, s->wheel->now_ms, VRS_LOG_ERROR, "%s: %s", s->name,
+		s->last_error.text);
 	return rc;
 }
 
@@ -132,8 +134,8 @@ static void begin(struct vrs_session *s)
 				(struct vrs_session_error){.direction = VRS_SESSION_ERROR_LOCAL,
 					.err = -rc,
 					.at_ms = s->wheel->now_ms};
-			(void)snprintf(
-				s->last_error.text, sizeof(s->last_error.text), "cannot connect");
+			(void)snprintf(s->last_error.text, sizeof(s->last_error.text),
+				"cannot connect: %s", strerror(-rc));
 		}
 	}
 	vrs_session_tell(s);
@@ -225,7 +227,8 @@ void vrs_session_up(struct vrs_link *l)
 	vrs_timer_cancel(s->wheel, &s->retry);
 	s->established_ms = s->wheel->now_ms;
 	s->stat.established++;
-	vrs_log(VRS_LOG_INFO, "%s: established, hold %u s", s->name, l->negotiated.hold_s);
+	vrs_log_limited(&s->log_limit, s->wheel->now_ms, VRS_LOG_INFO, "%s: established, hold %u s",
+		s->name, l->negotiated.hold_s);
 	vrs_session_tell(s);
 	s->ops->established(s->user, s);
 }

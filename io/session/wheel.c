@@ -31,7 +31,7 @@ static struct vrs_timer *slot_of(struct vrs_wheel *w, uint64_t tick)
 
 void vrs_wheel_init(struct vrs_wheel *w, uint64_t now_ms)
 {
-	w->now_ms = now_ms;
+	w->now_ms = w->advanced_ms = now_ms;
 	w->slip_ms = 0;
 	w->tick = now_ms / VRS_WHEEL_TICK_MS;
 	w->next_ms = VRS_WHEEL_NEVER;
@@ -67,8 +67,8 @@ size_t vrs_wheel_advance(struct vrs_wheel *w, uint64_t now_ms)
 
 	if (now_ms < w->now_ms)
 		return 0;
-	w->slip_ms = now_ms - w->now_ms;
-	w->now_ms = now_ms;
+	w->slip_ms = now_ms - w->advanced_ms;
+	w->now_ms = w->advanced_ms = now_ms;
 	uint64_t from = w->tick, to = now_ms / VRS_WHEEL_TICK_MS;
 	if (now_ms < w->next_ms || from == to)
 		return 0;

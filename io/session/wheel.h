@@ -33,8 +33,9 @@ struct vrs_timer {
 };
 
 struct vrs_wheel {
-	uint64_t now_ms;  /**< The clock, as of the last advance. */
-	uint64_t slip_ms; /**< How far the last advance moved it. */
+	uint64_t now_ms;      /**< The clock, as of the last advance or touch. */
+	uint64_t advanced_ms; /**< As of the last advance. */
+	uint64_t slip_ms;     /**< How far the last advance moved it. */
 	uint64_t tick;
 	uint64_t next_ms;                        /* Nothing is due before. */
 	size_t n;                                /* Armed timers. */
@@ -47,6 +48,14 @@ void vrs_wheel_init(struct vrs_wheel *w, uint64_t now_ms);
 /** Set the clock and fire what is due. A clock that goes back is ignored. Timers may be armed
  *  and cancelled from inside. @return Timers fired. */
 size_t vrs_wheel_advance(struct vrs_wheel *w, uint64_t now_ms);
+
+/** Set the clock alone: what arrives is noted at the right time, timers fire at the next
+ *  advance. A clock that goes back is ignored. */
+static inline void vrs_wheel_touch(struct vrs_wheel *w, uint64_t now_ms)
+{
+	if (now_ms > w->now_ms)
+		w->now_ms = now_ms;
+}
 
 /** @return When to advance next, at the latest; VRS_WHEEL_NEVER without timers. */
 uint64_t vrs_wheel_next(struct vrs_wheel *w);

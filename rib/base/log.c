@@ -5,6 +5,7 @@
 #include "rib/base/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +22,20 @@ void vrs_log_set(vrs_log_fn fn, void *ctx, enum vrs_log_level level)
 	sink.fn = fn;
 	sink.ctx = ctx;
 	sink.level = level;
+}
+
+static _Atomic uint64_t n_limited, n_lost;
+
+void vrs_log_stat(struct vrs_log_stat *out)
+{
+	/* relaxed: numbers to look at */
+	out->limited = atomic_load_explicit(&n_limited, memory_order_relaxed);
+	out->lost = atomic_load_explicit(&n_lost, memory_order_relaxed);
+}
+
+void vrs_log_lost(void)
+{
+	atomic_fetch_add_explicit(&n_lost, 1, memory_order_relaxed);
 }
 
 static void emit(enum vrs_log_level level, uint32_t dropped, const char *fmt, va_list ap)
@@ -58,6 +73,7 @@ void vrs_log_limited(struct vrs_log_limit *limit, uint64_t now_ms, enum vrs_log_
 	}
 	if (limit->n >= LIMIT_LINES) {
 		limit->dropped++;
+		atomic_fetch_add_explicit(&n_limited, 1, memory_order_relaxed);
 		return;
 	}
 	limit->n++;

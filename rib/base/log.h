@@ -43,5 +43,17 @@ struct vrs_log_limit {
 void vrs_log_limited(struct vrs_log_limit *limit, uint64_t now_ms, enum vrs_log_level level,
 	const char *fmt, ...) VRS_PRINTF(4, 5);
 
+/** Lines that nobody will read. */
+struct vrs_log_stat {
+	uint64_t limited; /**< Dropped by vrs_log_limited(). */
+	uint64_t lost;    /**< The sink could not write them. */
+};
+
+/** Any thread. */
+void vrs_log_stat(struct vrs_log_stat *out);
+
+/** For sinks: a line could not be written. */
+void vrs_log_lost(void);
+
 /** @return The level named @p name ("error" "warning" "info" "debug"), or -1. */
 int vrs_log_level_parse(const char *name);
