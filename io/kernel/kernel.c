@@ -358,6 +358,9 @@ static int poll_events(struct vrs_transport *t, int timeout_ms)
 	if (k->deaf)
 		listen_again(k);
 	int n = epoll_wait(k->epoll_fd, events, EVENTS_MAX, wait_time(k, done, timeout_ms));
+	/* After a stop this is how it ends: what came meanwhile goes before any timer. */
+	if (n < 0 && errno == EINTR)
+		n = epoll_wait(k->epoll_fd, events, EVENTS_MAX, 0);
 	if (k->base.woke != NULL)
 		k->base.woke(k->base.woke_ctx);
 	if (n < 0)

@@ -1,0 +1,410 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vrs contributors
+"""Hostile surroundings: after each of them a bystander has kept its session, what happened has
+been counted, and descriptors and memory are what they were.
+
+    python3 tests/e2e/robust_test.py --build DIR
+
+Runs itself again in a network namespace of its own; ends only what it started.
+"""
+
+import http.client
+import os
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import inside  # noqa: E402
+from daemon import Daemon  # noqa: E402
+from speaker import KEEPALIVE, NOTIFICATION, OPEN, Speaker, attribute, heard, message  # noqa: E402
+from speaker import nlri  # noqa: E402
+
+CONFIG = """
+process: {stateDir: "{dir}", controlSocket: "{dir}/vrs.sock"}
+virtualNetworks:
+  - name: hub
+    addressPrefixes: [10.0.0.0/16]
+    subnets:
+      - {name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}
+      - {name: nva, addressPrefix: 10.0.1.0/24}
+routeServers:
+  - name: rs
+    virtualNetwork: hub
+    virtualRouterIps: [10.0.0.4]
+SERVER
+    bgpConnections:
+      - {name: bad, peerIp: 10.0.1.4, peerAsn: 65001, passive: true, holdSeconds: HOLD}
+      - {name: bystander, peerIp: 10.0.1.5, peerAsn: 65002, passive: true}
+      - {name: prober, peerIp: 10.0.1.6, peerAsn: 65003, passive: true}
+"""
+SERVER, BAD = ("10.0.0.4", 179), "10.0.1.4"
+BUILD = None
+
+
+def config(server="", hold=180):
+    return CONFIG.replace("SERVER", server).replace("HOLD", str(hold))
+
+
+def opening(asn=65001, hold=180):
+    caps = bytes([1, 4, 0, 1, 0, 1, 65, 4]) + struct.pack("!I", asn)
+    return message(OPEN, struct.pack("!BHH", 4, asn, hold) + socket.inet_aton(BAD)
+                   + bytes([len(caps) + 2, 2, len(caps)]) + caps)
+
+
+def knock(source=BAD):
+    return socket.create_connection(SERVER, 5, (source, 0))
+
+
+class Hostile(unittest.TestCase):
+    def start(self, server="", hold=180):
+        self.daemon = Daemon(BUILD, config(server, hold))
+        self.addCleanup(lambda: self.assertEqual(self.daemon.stop(), 0))
+        self.bystander = self.speaker("10.0.1.5", 65002)
+        self.prober = self.speaker("10.0.1.6", 65003)
+        self.bystander.announce(["198.51.100.0/24"])
+        self.n_probes = 0
+        self.probe()
+        self.fds, self.rss = self.n_fds(), self.status("VmRSS")
+
+    def speaker(self, local=BAD, asn=65001, **how):
+        s = Speaker(local, SERVER[0], asn, **how)
+        self.addCleanup(s.close)
+        return s.open()
+
+    def status(self, key):
+        with open(f"/proc/{self.daemon.process.pid}/status", encoding="ascii") as f:
+            return next(int(line.split()[1]) for line in f if line.startswith(key + ":"))
+
+    def n_fds(self):
+        return len(os.listdir(f"/proc/{self.daemon.process.pid}/fd"))
+
+    def counter(self, name):
+        return self.daemon.vrsctl("status")["counters"][name]
+
+    def session(self, name="bad"):
+        return self.daemon.sessions()[(name, 0)]
+
+    def probe(self):
+        """A route of one good peer reaches the other within 10 s, and goes again."""
+        self.n_probes += 1
+        prefix = f"192.0.2.{self.n_probes}/32"
+        self.prober.announce([prefix])
+        word = f"+{prefix} via 10.0.1.6 path 65515-65003"
+        self.assertTrue(self.bystander.wait(lambda got: word in heard(got[-200:]), 10), word)
+        self.prober.withdraw([prefix])
+        self.assertTrue(self.bystander.wait(lambda got: f"-{prefix}" in heard(got[-200:]), 10))
+
+    def tearDown(self):
+        """All is as it was."""
+        if getattr(self, "bystander", None) is None or self.daemon.process.poll() is not None:
+            return
+        self.probe()
+        for speaker in (self.bystander, self.prober):
+            self.assertFalse([k for k, _ in speaker.received if k == NOTIFICATION])
+        after = self.session("bystander")
+        self.assertEqual((after["state"], after["timesEstablished"], after["prefixesReceived"]),
+                         ("Established", 1, 1))
+        self.daemon.wait(lambda: self.n_fds() <= self.fds + 2)
+        self.assertLess(self.status("VmRSS"), self.rss + 150000, "kB")
+
+    # Peers.
+
+    def test_silent_after_open_is_a_hold_timer(self):
+        self.start(hold=3)
+        self.speaker()
+        self.daemon.wait(lambda: (self.session()["lastError"] or {}).get("code") == 4)
+        self.assertEqual(self.session()["lastError"]["direction"], "sent")
+
+    def test_half_a_message_then_silence_is_a_hold_timer(self):
+        self.start(hold=3)
+        bad = self.speaker()
+        bad.sock.sendall(b"\xff" * 16 + b"\x10")
+        self.daemon.wait(lambda: (self.session()["lastError"] or {}).get("code") == 4)
+
+    def test_one_that_never_opens_does_not_stand_in_the_way(self):
+        self.start()
+        with knock():
+            self.daemon.wait(lambda: self.session()["state"] == "OpenSent")
+            self.speaker()
+            self.assertEqual(self.session()["state"], "Established")
+
+    def test_one_peer_has_eight_connections_at_most(self):
+        self.start()
+        socks = [knock() for _ in range(200)]
+        self.daemon.wait(lambda: self.counter("connectionsRefusedCrowd")
+                         + self.counter("connectionsAccepted") >= 202)
+        self.assertGreater(self.counter("connectionsRefusedCrowd"), 100)
+        self.assertLessEqual(self.n_fds(), self.fds + 10)
+        for s in socks:
+            s.close()
+        self.daemon.wait(lambda: self.n_fds() <= self.fds + 2)
+        self.speaker()
+
+    def test_strangers_are_counted(self):
+        self.start()
+        before = self.counter("connectionsRefused")
+        for _ in range(1000):
+            knock("10.0.1.9").close()
+        self.daemon.wait(lambda: self.counter("connectionsRefused") == before + 1000)
+
+    def test_open_and_away_500_times(self):
+        self.start()
+        for _ in range(500):
+            with knock() as s:
+                try:
+                    s.sendall(opening())
+                except OSError:
+                    pass
+        self.daemon.wait(lambda: self.session()["lastError"] is not None)
+        self.speaker()
+
+    def test_many_opens_on_one_connection(self):
+        self.start()
+        with knock() as s:
+            s.sendall(opening() * 500)
+            self.daemon.wait(lambda: (self.session()["lastError"] or {}).get("code") == 5)
+        # We ended it: the peer is held down.
+        before = self.counter("connectionsRefusedIdle")
+        knock().close()
+        self.daemon.wait(lambda: self.counter("connectionsRefusedIdle") > before)
+        self.speaker()
+
+    def test_a_storm_of_resets_leaves_no_route(self):
+        self.start()
+        routes = [f"203.0.113.{i}/32" for i in range(100)]
+        for i in range(50):
+            bad = self.speaker()
+            bad.announce(routes)
+            if i % 2:
+                bad.sock.sendall(message(NOTIFICATION, b"\x06\x04"))
+            else:
+                bad.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            bad.close()
+        self.daemon.wait(lambda: self.session()["timesEstablished"] == 50)
+        self.daemon.wait(lambda: self.daemon.vrsctl("status")["routeServers"][0]["prefixes"] == 1)
+        self.assertGreaterEqual(self.counter("sessionsLost"), 50)
+
+    def test_malformed_updates_are_counted_each_and_logged_seldom(self):
+        self.start()
+        bad = self.speaker()
+        good = attribute(0x40, 2, b"\x02\x01" + struct.pack("!I", 65001)) + attribute(
+            0x40, 3, socket.inet_aton(BAD))
+
+        def update(attrs):
+            return message(2, struct.pack("!HH", 0, len(attrs)) + attrs + nlri("203.0.113.0/24"))
+        withdraw = update(attribute(0x40, 1, b"\x09") + good)
+        discard = update(attribute(0x40, 1, b"\0") + good + attribute(0x40, 6, b"\1"))
+        for _ in range(100):
+            bad.sock.sendall((withdraw + discard) * 50)
+        self.daemon.wait(lambda: self.session()["treatAsWithdraw"] == 5000)
+        self.daemon.wait(lambda: self.session()["attributesDiscarded"] == 5000)
+        self.assertEqual(self.session()["state"], "Established")
+        self.assertLess(self.daemon.log().count("malformed UPDATE"), 60)
+        self.assertGreater(self.counter("logLinesLimited"), 9000)
+
+    # Us.
+
+    def test_no_descriptors_refuses_and_goes_on(self):
+        self.start()
+        control = http.client.HTTPConnection("vrs")
+        control.sock = socket.socket(socket.AF_UNIX)
+        control.sock.connect(f"{self.daemon.dir}/vrs.sock")
+        control.request("GET", "/v1/status")
+        control.getresponse().read()
+        pid, old = self.daemon.process.pid, resource.prlimit(
+            self.daemon.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (self.n_fds(), old[1]))
+        try:
+            socks = [knock() for _ in range(20)]
+            self.probe()
+            for s in socks:
+                s.close()
+        finally:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, old)
+        control.close()
+        self.daemon.wait(lambda: self.counter("connectionsRefusedResources") >= 20)
+        self.speaker()
+
+    def test_api_bodies_headers_and_slow_clients_are_bounded(self):
+        self.start()
+        path = f"{self.daemon.dir}/vrs.sock"
+        answers = []
+        for request in (b"POST /v1/status HTTP/1.1\r\nHost: v\r\nContent-Length: 104857600\r\n\r\n",
+                        b"GET /v1/status HTTP/1.1\r\nHost: v\r\nX: " + b"a" * (1 << 20)):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(10)
+                s.connect(path)
+                try:
+                    s.sendall(request)
+                except OSError:
+                    pass
+                try:
+                    answers.append(s.recv(4096)[:12])
+                except OSError:
+                    answers.append(b"")
+        self.assertEqual(answers[0], b"HTTP/1.1 413")
+        self.assertNotEqual(answers[1], b"HTTP/1.1 200")
+        self.assertEqual(self.counter("apiTooLarge"), 1)
+        slow = []
+        for _ in range(140):
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(path)
+            try:
+                s.send(b"GET")
+            except BrokenPipeError:
+                pass  # Refused already.
+            slow.append(s)
+        time.sleep(10.5)  # The rule under test is a time: then the oldest gives way.
+        self.daemon.wait(lambda: self.status("Threads") <= 150)
+        self.assertGreater(self.counter("apiRefused"), 0)
+        self.assertGreater(self.counter("apiEvicted"), 0)
+        for s in slow:
+            s.close()
+        self.daemon.wait(lambda: self.counter("apiConnections") <= 2)
+
+    def test_stopped_longer_than_the_hold_time(self):
+        self.start(hold=3)
+        bad = self.speaker()
+        bad.sock.sendall(message(KEEPALIVE))
+        self.daemon.process.send_signal(signal.SIGSTOP)
+        try:
+            for _ in range(9):
+                time.sleep(0.5)  # What is under test is a time.
+                bad.sock.sendall(message(KEEPALIVE))
+        finally:
+            self.daemon.process.send_signal(signal.SIGCONT)
+        self.daemon.wait(lambda: self.counter("stalls") >= 1)
+        self.assertEqual(self.session()["state"], "Established")
+
+    def test_a_long_as_path_is_a_limit_until_the_limit_is_another(self):
+        self.start("    limits: {asPathLength: 3, communities: 2}")
+        bad = self.speaker()
+        bad.announce(["203.0.113.0/24"], path=[65001, 1, 2, 3])
+        bad.announce(["203.0.114.0/24"], communities=[(1, 1), (1, 2), (1, 3)])
+        bad.announce(["203.0.115.0/24"])
+        self.daemon.wait(lambda: self.session()["prefixesReceived"] == 3)
+        rows = self.daemon.vrsctl("routeserver", "peering", "list-learned-routes", "--name", "bad")
+        reasons = sorted(r.get("reason", "") for r in rows["RouteServiceRole_IN_0"])
+        self.assertEqual(reasons, ["", "limit", "limit"])
+        self.daemon.reload(config("    limits: {asPathLength: 4, communities: 3}"))
+        self.daemon.wait(lambda: self.session()["prefixesUsable"] == 3)
+        self.assertEqual(self.session()["timesEstablished"], 1)
+
+    def test_memory_is_shed_in_the_stated_order_and_asked_for_again(self):
+        self.start("    memoryLimit: 16000000")
+        bad = self.speaker()
+
+        def server():
+            return self.daemon.vrsctl("status")["routeServers"][0]
+
+        def announce(n, first=11):
+            for i in range(n):
+                bad.announce([f"{first + i // 256}.{i % 256}.{j}.0/24" for j in range(256)])
+        announce(900)
+        self.daemon.wait(lambda: server()["memory"]["state"] == "full")
+        self.assertGreater(self.session()["prefixesShed"], 0)
+        self.assertEqual(self.session()["state"], "Established")
+        n = server()["prefixes"]
+        bad.announce(["11.0.0.0/24"], med=5)  # Known: taken.
+        bad.announce(["203.0.113.0/24"])  # Not known.
+        self.daemon.wait(lambda: self.session()["updatesReceived"] == 902)
+        self.assertEqual(server()["prefixes"], n)
+        for i in range(900):
+            bad.withdraw([f"{11 + i // 256}.{i % 256}.{j}.0/24" for j in range(256)])
+        self.daemon.wait(lambda: server()["memory"]["state"] == "ok")
+        self.assertTrue(bad.wait(lambda got: "refresh" in heard(got[-5:])))
+        bad.announce(["203.0.113.0/24"])
+        word = "+203.0.113.0/24 via 10.0.1.4 path 65515-65001"
+        self.assertTrue(self.bystander.wait(lambda got: word in heard(got[-50:])))
+
+
+class Surroundings(unittest.TestCase):
+    def run_daemon(self, stderr, check, close=""):
+        """vrsd with an unusual standard error serves its API and ends when told."""
+        with tempfile.TemporaryDirectory(prefix="vrs-e2e-") as directory:
+            with open(f"{directory}/vrs.yaml", "w", encoding="ascii") as f:
+                f.write(config().replace("{dir}", directory))
+            p = subprocess.Popen(["sh", "-c", f'exec "$0" --config "$1" {close}',
+                                  f"{BUILD}/engine/vrsd", f"{directory}/vrs.yaml"], stderr=stderr)
+            try:
+                d = Daemon.__new__(Daemon)
+                d.build, d.dir, d.process, d.log = BUILD, directory, p, lambda: ""
+                d.wait(lambda: os.path.exists(f"{directory}/vrs.sock"))
+                check(d)
+                # A log line per reset, and none of them may stop it.
+                with Speaker(BAD, SERVER[0], 65001).open().sock as s:
+                    s.sendall(b"\0" * 19)
+                d.wait(lambda: d.sessions()[("bad", 0)]["lastError"] is not None)
+                p.send_signal(signal.SIGTERM)
+                self.assertEqual(p.wait(20), 0)
+            finally:
+                if p.poll() is None:
+                    p.kill()
+                    p.wait()
+
+    def lost(self, d):
+        d.wait(lambda: d.vrsctl("status")["counters"]["logLinesLost"] > 0)
+
+    def test_all_standard_descriptors_closed(self):
+        def check(d):
+            for fd in range(3):
+                self.assertEqual(os.readlink(f"/proc/{d.process.pid}/fd/{fd}"), "/dev/null")
+        self.run_daemon(None, check, "<&- >&- 2>&-")
+
+    def test_standard_error_is_full(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            self.run_daemon(full, self.lost)
+
+    def test_the_reader_of_standard_error_is_gone(self):
+        r, w = os.pipe()
+        os.close(r)
+        self.run_daemon(w, self.lost)
+        os.close(w)
+
+    def test_the_reader_of_standard_error_sleeps(self):
+        r, w = os.pipe()
+        os.set_blocking(w, False)
+        try:
+            while True:
+                os.write(w, b"x" * 4096)
+        except BlockingIOError:
+            pass
+        os.set_blocking(w, True)
+        self.run_daemon(w, self.lost)
+        os.close(r)
+        os.close(w)
+
+    def test_a_full_disk_for_the_socket_is_said(self):
+        with tempfile.TemporaryDirectory(prefix="vrs-e2e-") as directory:
+            with open(f"{directory}/vrs.yaml", "w", encoding="ascii") as f:
+                f.write(config().replace("{dir}/vrs.sock", f"{directory}/full/vrs.sock")
+                        .replace("{dir}", directory))
+            os.mkdir(f"{directory}/full")
+            r = subprocess.run(
+                ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o nr_inodes=1 none "$2" && '
+                 'exec "$0" --config "$1"', f"{BUILD}/engine/vrsd", f"{directory}/vrs.yaml",
+                 f"{directory}/full"], capture_output=True, text=True, timeout=20, check=False)
+            self.assertEqual(r.returncode, 1)
+            self.assertIn("No space left on device", r.stderr)
+
+    def test_wall_clock_is_for_the_log_alone(self):
+        root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+        r = subprocess.run(
+            ["grep", "-rnE", r"CLOCK_REALTIME|gettimeofday|[^_a-z]time\(NULL|_timedwait",
+             "--include=*.[ch]", "engine", "io", "rib"],
+            cwd=root, capture_output=True, text=True, check=False)
+        places = sorted({line.split(":")[0] for line in r.stdout.splitlines()})
+        self.assertEqual(places, ["engine/main.c", "rib/base/hash.c"])  # Log; a seed.
+
+
+if __name__ == "__main__":
+    sys.exit(inside.main(sys.modules["__main__"], ["10.0.0.4", "10.0.1.4", "10.0.1.5", "10.0.1.6",
+                                                   "10.0.1.9"]))
