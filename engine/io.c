@@ -883,7 +883,9 @@ static void tables(struct vrs_io *io)
 		uint64_t n = atomic_load_explicit(&s->table->n_marked, memory_order_relaxed);
 		marked |= n != s->n_marked;
 		s->n_marked = n;
-		vrs_limits_memory(s);
+		/* A server that is being removed may have lost its RIB already. */
+		if (!atomic_load(&s->dead))
+			vrs_limits_memory(s);
 	}
 	vrs_reclaim_turn(io->reclaim);
 	if (marked)
