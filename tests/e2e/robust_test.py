@@ -113,7 +113,13 @@ class Hostile(unittest.TestCase):
         self.assertEqual((after["state"], after["timesEstablished"], after["prefixesReceived"]),
                          ("Established", 1, 1))
         self.daemon.wait(lambda: self.n_fds() <= self.fds + 2)
-        self.assertLess(self.status("VmRSS"), self.rss + 150000, "kB")
+        if not self.sanitized():
+            self.assertLess(self.status("VmRSS"), self.rss + 150000, "kB")
+
+    def sanitized(self):
+        with open(f"/proc/{self.daemon.process.pid}/maps", encoding="utf-8") as f:
+            maps = f.read()
+        return "libasan" in maps or "libtsan" in maps
 
     # Peers.
 
@@ -300,25 +306,38 @@ class Hostile(unittest.TestCase):
 
     def test_memory_is_shed_in_the_stated_order_and_asked_for_again(self):
         self.start("    memoryLimit: 16000000")
+        if self.sanitized():
+            self.skipTest("what waits for its grace period is too much under a sanitizer")
         bad = self.speaker()
 
         def server():
             return self.daemon.vrsctl("status")["routeServers"][0]
 
-        def announce(n, first=11):
-            for i in range(n):
-                bad.announce([f"{first + i // 256}.{i % 256}.{j}.0/24" for j in range(256)])
-        announce(900)
-        self.daemon.wait(lambda: server()["memory"]["state"] == "full")
-        self.assertGreater(self.session()["prefixesShed"], 0)
+        def block(i):
+            return [f"{11 + i // 256}.{i % 256}.{j}.0/24" for j in range(256)]
+
+        # No faster than propagation, whose memory counts too.
+        n_blocks = 0
+        while server()["memory"]["state"] != "full":
+            self.assertLess(n_blocks, 900)
+            for i in range(n_blocks, n_blocks + 20):
+                bad.announce(block(i))
+            n_blocks += 20
+            self.daemon.wait(lambda: self.session()["updatesReceived"] == n_blocks
+                             and server()["pendingExports"] == 0)
+        bad.announce(block(n_blocks))
+        self.daemon.wait(lambda: self.session()["prefixesShed"] >= 256)
         self.assertEqual(self.session()["state"], "Established")
         n = server()["prefixes"]
         bad.announce(["11.0.0.0/24"], med=5)  # Known: taken.
         bad.announce(["203.0.113.0/24"])  # Not known.
-        self.daemon.wait(lambda: self.session()["updatesReceived"] == 902)
+        self.daemon.wait(lambda: self.session()["updatesReceived"] == n_blocks + 3)
         self.assertEqual(server()["prefixes"], n)
-        for i in range(900):
-            bad.withdraw([f"{11 + i // 256}.{i % 256}.{j}.0/24" for j in range(256)])
+        for i in range(n_blocks):
+            bad.withdraw(block(i))
+            if i % 10 == 9:
+                self.daemon.wait(lambda: server()["pendingExports"] == 0 and
+                                 self.session()["updatesReceived"] == n_blocks + 4 + i)  # noqa: B023
         self.daemon.wait(lambda: server()["memory"]["state"] == "ok")
         self.assertTrue(bad.wait(lambda got: "refresh" in heard(got[-5:])))
         bad.announce(["203.0.113.0/24"])
