@@ -81,6 +81,7 @@ struct vrs_server {
 	uint32_t max_communities;
 	uint64_t memory_limit; /* Bytes; 0 = none. */
 	uint64_t shed_ms;      /* When a session was closed for memoryLimit last. */
+	uint64_t over_ms;      /* Since when memory is over 110 %; 0 = it is not. */
 	struct vrs_log_limit log_limit;
 	_Atomic uint64_t memory_used;
 	_Atomic uint32_t memory;     /* enum vrs_memory_state */

@@ -10,6 +10,7 @@
 enum {
 	RESTART_MS = 60000,
 	RECOUNT_MS = 1000,
+	OVER_MS = 2000,
 	SHED_GAP_MS = 5000,
 };
 
@@ -192,11 +193,20 @@ static enum vrs_memory_state state_of(uint64_t used, uint64_t limit, enum vrs_me
 								     : VRS_MEMORY_OK;
 }
 
-static bool may_close_another(const struct vrs_server *s)
+/* Whether a session is to be closed now. Versions and tree nodes that wait for a grace period
+ * count too, so a burst, even of withdrawals, may pass the mark for a moment. */
+static bool must_close(struct vrs_server *s, uint64_t used)
 {
-	uint64_t now = s->io->wheel.now_ms;
+	uint64_t now = s->io->wheel.now_ms, limit = s->memory_limit;
 
-	return s->table->n_down == 0 && (s->shed_ms == 0 || now - s->shed_ms >= SHED_GAP_MS);
+	if (limit == 0 || used < limit + limit / 10) {
+		s->over_ms = 0;
+		return false;
+	}
+	if (s->over_ms == 0)
+		s->over_ms = now;
+	return now - s->over_ms >= OVER_MS && s->table->n_down == 0 &&
+		(s->shed_ms == 0 || now - s->shed_ms >= SHED_GAP_MS);
 }
 
 void vrs_limits_memory(struct vrs_server *s)
@@ -208,7 +218,7 @@ void vrs_limits_memory(struct vrs_server *s)
 	enum vrs_memory_state now = state_of(used, limit, was);
 
 	atomic_store_explicit(&s->memory_used, used, memory_order_relaxed);
-	if (now == VRS_MEMORY_FULL && used >= limit + limit / 10 && may_close_another(s))
+	if (must_close(s, used))
 		close_largest(s);
 	if (now == was)
 		return;

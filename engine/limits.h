@@ -14,7 +14,7 @@
  *
  *     from  90 %  paths that cannot be used are not kept
  *     from 100 %  prefixes that nobody announced before are not taken; what is there changes
- *     from 110 %  the session with the most paths is closed (Cease 8), again after 60 s
+ *     from 110 %  for 2 s: the session with the most paths is closed (Cease 8), for 60 s
  *
  * What is refused stays refused until less than 80 % are in use; then sessions that lost
  * anything are asked for their routes again. The gap keeps a peer that moves a few routes about
