@@ -183,12 +183,16 @@ static uint8_t family_bit(enum vrs_afi afi)
 /* The refresh of @p families is over: what was not announced again is gone. */
 static void sweep_stale(struct vrs_neighbor *n, uint8_t families)
 {
+	struct vrs_limits_change change = {.before = n_paths(n)};
+
 	for (unsigned afi = VRS_AFI_IP4; afi <= VRS_AFI_IP6; afi++)
 		if (n->stale & families & family_bit(afi))
 			vrs_table_sweep_stale(n->server->table, (uint16_t)n->slot, afi);
+	change.between = change.after = n_paths(n);
 	n->stale &= (uint8_t)~families;
 	if (n->stale == 0)
 		vrs_timer_cancel(&n->server->io->wheel, &n->stale_timer);
+	vrs_limits_updated(n, &change);
 }
 
 /* RFC 7313 section 4 wants an upper bound on how long stale routes are kept. */
@@ -401,7 +405,8 @@ static struct vrs_session_config session_config(const struct vrs_server *s,
 	sc.hold_s = c->hold_s;
 	sc.keepalive_s = c->keepalive_s;
 	sc.families = (c->ip4 ? VRS_BGP_IP4 : 0) | (c->ip6 ? VRS_BGP_IP6 : 0);
-	sc.role_rs = c->role_rs;
+	/* Roles are for external sessions (RFC 9234 section 4). */
+	sc.role_rs = c->role_rs && c->peer_asn != s->asn;
 	memcpy(sc.scrub, s->scrub, sizeof(sc.scrub));
 	return sc;
 }

@@ -73,7 +73,6 @@ void vrs_limits_set(struct vrs_neighbor *n, const struct vrs_cfg_route_server *r
 	n->max_prefixes = c->max_prefixes;
 	if (limit != 0 && (n->max_prefixes == 0 || limit < n->max_prefixes)) {
 		n->max_prefixes = limit;
-		n->max_action = VRS_MAX_PREFIX_RESTART;
 	}
 	if (!up)
 		return;
@@ -158,7 +157,8 @@ static void close_largest(struct vrs_server *s)
 		most = peer_of(n)->n_paths;
 		largest = n;
 	}
-	if (largest == NULL)
+	/* One that has next to nothing would go for nothing. */
+	if (largest == NULL || most < atomic_load(&s->table->n_paths) / 16)
 		return;
 	s->shed_ms = s->io->wheel.now_ms;
 	vrs_count(&s->io->counters.memory_sheds, 1);
@@ -211,9 +211,11 @@ static bool must_close(struct vrs_server *s, uint64_t used)
 
 void vrs_limits_memory(struct vrs_server *s)
 {
-	uint64_t limit = s->memory_limit,
-		 used = vrs_table_bytes(s->table) +
-		atomic_load_explicit(&s->rib->bytes, memory_order_relaxed);
+	uint64_t limit = s->memory_limit, used = vrs_table_bytes(s->table);
+	/* The snapshot comes to have as large a tree, a little later: count it from the start. */
+	used += VRS_MAX(atomic_load_explicit(&s->rib->bytes, memory_order_relaxed),
+		(uint64_t)vrs_slab_bytes(&s->table->radix[0].slab) +
+			vrs_slab_bytes(&s->table->radix[1].slab));
 	enum vrs_memory_state was = atomic_load_explicit(&s->memory, memory_order_relaxed);
 	enum vrs_memory_state now = state_of(used, limit, was);
 

@@ -163,15 +163,6 @@ uint64_t vrs_decide_key(const struct vrs_candidate *c, enum vrs_preference prefe
 		(uint64_t)(1023 - path_len(c)) << 2 | (uint64_t)(3 - VRS_MIN(c->attrs->origin, 3u));
 }
 
-enum vrs_decide_step vrs_decide_why(const struct vrs_candidate *best,
-	const struct vrs_candidate *other, enum vrs_preference preference)
-{
-	for (unsigned s = 0; s < VRS_STEP_NONE; s++)
-		if (steps[s].compare(best, other, preference) != 0)
-			return s;
-	return VRS_STEP_NONE;
-}
-
 /* Whether some candidate of the same neighbour AS has a lower MED (RFC 4271 9.1.2.2 c). */
 static bool med_loses(const struct vrs_candidate *c, size_t n, size_t i)
 {
@@ -204,6 +195,18 @@ void vrs_decide_best(struct vrs_candidate *c, size_t n)
 	struct vrs_candidate t = c[0];
 	c[0] = c[best];
 	c[best] = t;
+}
+
+enum vrs_decide_step vrs_decide_why(
+	const struct vrs_candidate *c, size_t n_set, size_t i, enum vrs_preference preference)
+{
+	/* MED may have put it out in favour of a third one, which lost later. */
+	if (i > 0 && i < n_set && med_loses(c, n_set, i))
+		return VRS_STEP_MED;
+	for (unsigned s = i < n_set ? VRS_STEP_EBGP : VRS_STEP_USABLE; s < VRS_STEP_NONE; s++)
+		if (steps[s].compare(&c[0], &c[i], preference) != 0)
+			return s;
+	return VRS_STEP_NONE;
 }
 
 bool vrs_prefix_martian(const struct vrs_prefix *p)

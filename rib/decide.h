@@ -102,9 +102,14 @@ enum vrs_decide_step {
 	VRS_STEP_NONE,
 };
 
-/** The first step that tells @p best from @p other; VRS_STEP_NONE when none does. */
-enum vrs_decide_step vrs_decide_why(const struct vrs_candidate *best,
-	const struct vrs_candidate *other, enum vrs_preference preference);
+/**
+ * Where candidate @p i lost against the best, c[0].
+ *
+ * @param n_set  The first so many have the same, highest key.
+ * @return       VRS_STEP_NONE for the best itself.
+ */
+enum vrs_decide_step vrs_decide_why(
+	const struct vrs_candidate *c, size_t n_set, size_t i, enum vrs_preference preference);
 
 /** "local-pref", ...: the names that `vrsctl route show` prints. */
 const char *vrs_decide_step_str(enum vrs_decide_step step);

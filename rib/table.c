@@ -785,7 +785,7 @@ size_t vrs_table_paths(
 			.best = set > 0 && i == 0,
 			.multipath = i < set,
 			.step = i == 0 ? VRS_STEP_NONE
-				       : vrs_decide_why(&t->scratch[0], c, t->config.preference),
+				       : vrs_decide_why(t->scratch, set, i, t->config.preference),
 		};
 	}
 	return n;

@@ -40,7 +40,7 @@ struct vrs_session {
 	bool running;                /* between start and stop */
 	bool listening;              /* endpoint added */
 	bool idle;                   /* in IdleHold: not connecting */
-	bool peer_may_come;          /* ...but the peer may */
+	uint64_t refuse_until_ms;    /* ...and until then the peer may not either */
 	enum vrs_session_state told; /* last given to changed() */
 	struct vrs_timer retry;      /* IdleHold and ConnectRetry */
 	uint32_t backoff_ms;

@@ -164,10 +164,11 @@ static void on_retry(struct vrs_timer *t)
 		begin(s);
 }
 
-static void idle_for(struct vrs_session *s, uint64_t ms, bool peer_may_come)
+/* Not connecting for @p ms; the peer is refused for the first @p refuse_ms of them. */
+static void idle_for(struct vrs_session *s, uint64_t ms, uint64_t refuse_ms)
 {
 	s->idle = true;
-	s->peer_may_come = peer_may_come;
+	s->refuse_until_ms = s->wheel->now_ms + refuse_ms;
 	vrs_timer_arm(s->wheel, &s->retry, ms);
 }
 
@@ -175,7 +176,10 @@ static void back_off(struct vrs_session *s, bool peer_may_come)
 {
 	s->backoff_ms = s->backoff_ms == 0 ? BACKOFF_MIN_MS
 					   : VRS_MIN(2 * s->backoff_ms, (uint32_t)BACKOFF_MAX_MS);
-	idle_for(s, vrs_session_jitter(s, s->backoff_ms), peer_may_come);
+	uint64_t ms = vrs_session_jitter(s, s->backoff_ms);
+	/* We wait longer and longer before we connect; a peer that connects by itself, mended
+	 * perhaps, is kept waiting for a second at most. */
+	idle_for(s, ms, peer_may_come ? 0 : VRS_MIN(ms, (uint64_t)BACKOFF_MIN_MS));
 }
 
 int vrs_session_start(struct vrs_session *s)
@@ -195,7 +199,7 @@ bool vrs_session_accept(void *, void *endpoint_user, struct vrs_conn *conn,
 	struct vrs_session *s = endpoint_user;
 	struct vrs_link *l = &s->in;
 
-	if (!s->running || (s->idle && !s->peer_may_come))
+	if (!s->running || (s->idle && s->wheel->now_ms < s->refuse_until_ms))
 		return false;
 	if (vrs_session_link(s) != NULL) {
 		/* Section 6.8: a collision with an Established connection closes the new one. */
@@ -315,7 +319,7 @@ void vrs_session_restart(
 {
 	if (!s->running)
 		return;
-	idle_for(s, after_ms, false);
+	idle_for(s, after_ms, after_ms);
 	end(s, subcode, text);
 }
 

@@ -18,7 +18,7 @@
  *
  * **Departures from RFC 4271.** No DelayOpen. IdleHoldTime (DampPeerOscillations) starts at
  * 1 s and doubles to 60 s; a session that stood for 60 s starts again at 1 s. During it a peer
- * that ended the session itself may come back at once. A second incoming connection replaces
+ * that ended the session itself may come back at once, any other after a second. A second incoming connection replaces
  * one that is not Established: the peer has given that up. The hold timer waits while we do
  * not read because the user of update() asked for a pause, for one more hold time at most.
  */

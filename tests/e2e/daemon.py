@@ -56,6 +56,9 @@ class Daemon:
             raise AssertionError(f"vrsctl {words}: {r.returncode}: {r.stderr}")
         return json.loads(r.stdout)
 
+    def counter(self, name):
+        return self.vrsctl("status")["counters"][name]
+
     def sessions(self):
         """{(connection, instance): session} of the first route server's status."""
         server = self.vrsctl("status")["routeServers"][0]

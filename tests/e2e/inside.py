@@ -10,15 +10,21 @@ import unittest
 
 
 def main(module, addresses):
-    """Run the tests of `module` (its BUILD is set from --build) and print the closing line."""
+    """Run the tests of `module` (its BUILD is set from --build, its LONG, where it has one, from
+    --long) and print the closing line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    if hasattr(module, "LONG"):
+        parser.add_argument("--long", action="store_true", help="what takes minutes by nature, too")
     args = parser.parse_args()
     module.BUILD = os.path.abspath(args.build)
+    more = ["--long"] if getattr(args, "long", False) else []
+    if more:
+        module.LONG = True
     if not args.inside:
         os.execvp("unshare", ["unshare", "-n", sys.executable, os.path.abspath(module.__file__),
-                              "--inside", "--build", module.BUILD])
+                              "--inside", "--build", module.BUILD, *more])
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     for address in addresses:
         subprocess.run(["ip", "addr", "add", f"{address}/32", "dev", "lo"], check=True)

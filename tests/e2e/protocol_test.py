@@ -130,6 +130,31 @@ class Protocol(unittest.TestCase):
         self.assertEqual(kinds, [(REFRESH, BORR), (REFRESH, EORR)])
         self.assertIn("+10.0.0.0/16 via 10.0.0.4 path 65515", heard(b.received))
 
+    def test_what_a_refresh_sweeps_counts_no_more(self):
+        """limits.counting azure: swept routes are gone from the count, too."""
+        limited = CONFIG.replace("    bgpConnections:", "    limits: {routesPerPeer: 5, counting: "
+                                 "azure}\n    bgpConnections:")
+        self.daemon.reload(limited)
+        a = self.peer("a", ENHANCED_REFRESH)
+        for i in range(5):
+            a.send_refresh(BORR)
+            a.announce([f"192.0.{2 * i}.0/24", f"192.0.{2 * i + 1}.0/24"])
+            a.send_refresh(EORR)
+            self.daemon.wait(lambda: {r["network"] for r in self.daemon.vrsctl(
+                "routeserver", "peering", "list-learned-routes", "--routeserver", "rs", "--name",
+                "a")["RouteServiceRole_IN_0"]} == {f"192.0.{2 * i}.0/24", f"192.0.{2 * i + 1}.0/24"}
+                or self.assertEqual(self.daemon.sessions()[("a", 0)]["state"], "Established"))
+        self.assertEqual(self.daemon.counter("maxPrefixHits"), 0)
+
+    def test_the_losing_step_is_the_one_that_lost(self):
+        """MED says nothing between neighbour ASes: the identifiers decide."""
+        a, b = self.peer("a"), self.peer("b")
+        a.announce(["192.0.2.0/24"], path=[65001, 7], med=10)
+        b.announce(["192.0.2.0/24"], path=[65002, 7], med=5)
+        self.daemon.wait(lambda: len(self.route("192.0.2.0/24")) == 2)
+        steps = {p["peer"]: p.get("reason") for p in self.route("192.0.2.0/24")}
+        self.assertEqual(steps["b"], "router-id")
+
     def test_roles(self):
         """RFC 9234: we are the Route Server; a client's ONLY_TO_CUSTOMER is a leak."""
         wrong = Peer("c", role(0))

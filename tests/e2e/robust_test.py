@@ -4,7 +4,7 @@
 """Hostile surroundings: after each of them a bystander has kept its session, what happened has
 been counted, and descriptors and memory are what they were.
 
-    python3 tests/e2e/robust_test.py --build DIR
+    python3 tests/e2e/robust_test.py --build DIR [--long]
 
 Runs itself again in a network namespace of its own; ends only what it started.
 """
@@ -48,6 +48,7 @@ SERVER
 """
 SERVER, BAD = ("10.0.0.4", 179), "10.0.1.4"
 BUILD = None
+LONG = False
 
 
 def config(server="", hold=180):
@@ -307,13 +308,34 @@ class Hostile(unittest.TestCase):
         bad.sock.sendall(message(KEEPALIVE))
         self.daemon.process.send_signal(signal.SIGSTOP)
         try:
-            for _ in range(9):
+            for _ in range(120 if LONG else 9):
                 time.sleep(0.5)  # What is under test is a time.
                 bad.sock.sendall(message(KEEPALIVE))
         finally:
             self.daemon.process.send_signal(signal.SIGCONT)
         self.daemon.wait(lambda: self.counter("stalls") >= 1)
         self.assertEqual(self.session()["state"], "Established")
+
+    def test_started_at_another_time(self):
+        """In a time namespace: what the monotonic clock says at the start is of no meaning."""
+        for offset in ("100000000", "1"):
+            with tempfile.TemporaryDirectory(prefix="vrs-e2e-") as directory:
+                with open(f"{directory}/vrs.yaml", "w", encoding="ascii") as f:
+                    f.write(config(hold=3).replace("{dir}", directory))
+                p = subprocess.Popen(
+                    ["unshare", "-T", "--monotonic", offset, f"{BUILD}/engine/vrsd", "--config",
+                     f"{directory}/vrs.yaml"], stderr=subprocess.DEVNULL)
+                try:
+                    d = Daemon.__new__(Daemon)
+                    d.build, d.dir, d.process, d.log = BUILD, directory, p, lambda: ""
+                    d.wait(lambda: os.path.exists(f"{directory}/vrs.sock"))
+                    s = self.speaker()
+                    self.assertTrue(s.wait(
+                        lambda got: sum(kind == KEEPALIVE for kind, _ in got) >= 3))
+                    self.assertLess(d.vrsctl("status")["uptimeSeconds"], 60)
+                finally:
+                    p.terminate()
+                    self.assertEqual(p.wait(20), 0)
 
     def test_a_long_as_path_is_a_limit_until_the_limit_is_another(self):
         self.start("    limits: {asPathLength: 3, communities: 2}")

@@ -547,6 +547,24 @@ static void bad_opens_are_answered_and_backed_off(void **state)
 	}
 }
 
+/* However often it erred: our own attempts wait longer and longer, the peer's a second. */
+static void a_peer_that_erred_may_come_again_after_a_second(void **)
+{
+	struct vrs_session_config ca = config_of(true);
+
+	ca.endpoint.passive = true;
+	scripted(&ca);
+	for (unsigned i = 0; i < 6; i++) {
+		raw_connect();
+		assert_false(w.out.closed);
+		assert_int_equal(vrs_session_state(w.a), VRS_SESSION_OPEN_SENT);
+		raw_open(&w.out, 65002, HIGH_ID, 90);
+		settle();
+		assert_int_equal(vrs_session_state(w.a), VRS_SESSION_IDLE);
+		run_ms(1001);
+	}
+}
+
 static void no_family_in_common_is_an_unsupported_capability(void **)
 {
 	struct vrs_session_config ca = config_of(true);
@@ -993,6 +1011,7 @@ int main(void)
 		TEST(a_second_knock_replaces_one_that_was_given_up),
 		TEST(messages_out_of_place_are_fsm_errors),
 		TEST(bad_opens_are_answered_and_backed_off),
+		TEST(a_peer_that_erred_may_come_again_after_a_second),
 		TEST(no_family_in_common_is_an_unsupported_capability),
 		TEST(roles_that_do_not_match_are_refused),
 		TEST(notifications_end_the_session_and_leave_their_text),

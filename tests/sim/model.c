@@ -348,7 +348,9 @@ static struct sim_attrs expected(
 		return (struct sim_attrs){.there = false};
 	const struct path *best = best_of(set, ecmp(w, &all, !b2b, set));
 	if (best == NULL || best->s->peer == to->peer || has_community(&best->a, 0xffffff02) ||
-		(!ibgp(k) && has_community(&best->a, 0xffffff01)))
+		(!ibgp(k) &&
+			(has_community(&best->a, 0xffffff01) ||
+				has_community(&best->a, 0xffffff03))))
 		return (struct sim_attrs){.there = false};
 	return exported(best, to, k);
 }

@@ -82,7 +82,8 @@ static void some_path(const struct sim_peer_kind *k, struct rng *r, struct sim_a
 
 static struct sim_attrs some_attrs(const struct sim_peer_kind *k, struct rng *r, unsigned family)
 {
-	static const uint32_t communities[] = {0xfde90001, 0xfde90002, 0xffffff01, 0xffffff02};
+	static const uint32_t communities[] = {
+		0xfde90001, 0xfde90002, 0xffffff01, 0xffffff02, 0xffffff03};
 	struct sim_attrs a = {.there = true, .origin = (uint8_t)(rng_below(r, 6) < 4 ? 0 : 2)};
 
 	some_path(k, r, &a);
@@ -102,7 +103,7 @@ static struct sim_attrs some_attrs(const struct sim_peer_kind *k, struct rng *r,
 		a.clusters[a.n_clusters++] = rng_below(r, 6) == 0 ? 0x0a000005 : 0x0a000300;
 	}
 	for (unsigned n = rng_below(r, 4); n > 2; n--)
-		a.communities[a.n_communities++] = communities[rng_below(r, 4)];
+		a.communities[a.n_communities++] = communities[rng_below(r, 5)];
 	a.large = rng_below(r, 6) == 0;
 	a.ext = rng_below(r, 6) == 0;
 	a.unknown = rng_below(r, 8) == 0;

@@ -263,6 +263,10 @@ static void write_rest(const struct sim_config *c, char *text)
 {
 	static const char *const preferences[] = {"ExpressRoute", "VpnGateway", "ASPath"};
 	static const char *const subnets[] = {"plain", "user", "closed", "endpoint"};
+	bool any = false;
+
+	for (unsigned i = 0; i < N_PEERS; i++)
+		any |= c->present[i];
 
 	add(text,
 		"routeTables:\n"
@@ -294,8 +298,9 @@ static void write_rest(const struct sim_config *c, char *text)
 		"    virtualRouterIps: [10.0.0.4, 10.0.0.5, 'fd00::4', 'fd00::5']\n"
 		"    allowBranchToBranchTraffic: %s\n"
 		"    hubRoutingPreference: %s\n"
-		"    bgpConnections:\n",
-		c->branch_to_branch ? "true" : "false", preferences[c->preference]);
+		"    bgpConnections:%s\n",
+		c->branch_to_branch ? "true" : "false", preferences[c->preference],
+		any ? "" : " []");
 	for (unsigned i = 0; i < N_PEERS; i++) {
 		const struct sim_peer_kind *k = &sim_peers[i];
 
