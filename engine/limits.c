@@ -214,8 +214,7 @@ void vrs_limits_memory(struct vrs_server *s)
 	uint64_t limit = s->memory_limit, used = vrs_table_bytes(s->table);
 	/* The snapshot comes to have as large a tree, a little later: count it from the start. */
 	used += VRS_MAX(atomic_load_explicit(&s->rib->bytes, memory_order_relaxed),
-		(uint64_t)vrs_slab_bytes(&s->table->radix[0].slab) +
-			vrs_slab_bytes(&s->table->radix[1].slab));
+		vrs_table_tree_bytes(s->table));
 	enum vrs_memory_state was = atomic_load_explicit(&s->memory, memory_order_relaxed);
 	enum vrs_memory_state now = state_of(used, limit, was);
 

@@ -730,10 +730,14 @@ bool vrs_table_turn(struct vrs_table *t)
 
 /* --- Looking --- */
 
+uint64_t vrs_table_tree_bytes(const struct vrs_table *t)
+{
+	return vrs_slab_bytes(&t->radix[0].slab) + vrs_slab_bytes(&t->radix[1].slab);
+}
+
 uint64_t vrs_table_bytes(const struct vrs_table *t)
 {
-	return vrs_slab_bytes(&t->radix[0].slab) + vrs_slab_bytes(&t->radix[1].slab) +
-		vrs_slab_bytes(&t->blocks) +
+	return vrs_table_tree_bytes(t) + vrs_slab_bytes(&t->blocks) +
 		(uint64_t)t->entries.n_live * sizeof(struct vrs_entry) + vrs_attrs_bytes(t->attrs);
 }
 

@@ -183,6 +183,9 @@ void vrs_table_revalidate(struct vrs_table *t, vrs_table_reason_fn reason, void 
  */
 bool vrs_table_turn(struct vrs_table *t);
 
+/** Bytes of its two trees. Writer. */
+uint64_t vrs_table_tree_bytes(const struct vrs_table *t);
+
 /** Bytes it occupies: trees, entries, paths, attribute sets. Writer. */
 uint64_t vrs_table_bytes(const struct vrs_table *t);
 

@@ -146,7 +146,7 @@ class Protocol(unittest.TestCase):
                 or self.assertEqual(self.daemon.sessions()[("a", 0)]["state"], "Established"))
         self.assertEqual(self.daemon.counter("maxPrefixHits"), 0)
 
-    def test_the_losing_step_is_the_one_that_lost(self):
+    def test_med_is_no_step_between_neighbour_ases(self):
         """MED says nothing between neighbour ASes: the identifiers decide."""
         a, b = self.peer("a"), self.peer("b")
         a.announce(["192.0.2.0/24"], path=[65001, 7], med=10)

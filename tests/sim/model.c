@@ -182,18 +182,24 @@ static size_t ecmp(
 	return n;
 }
 
+/* Whether a path of the same neighbour AS has a lower MED. */
+static bool out_by_med(const struct path **set, size_t n, size_t i)
+{
+	bool out = false;
+
+	for (size_t j = 0; j < n; j++)
+		out |= neighbor_as(set[j]) == neighbor_as(set[i]) &&
+			(set[j]->a.has_med ? set[j]->a.med : 0) <
+				(set[i]->a.has_med ? set[i]->a.med : 0);
+	return out;
+}
+
 static const struct path *best_of(const struct path **set, size_t n)
 {
 	const struct path *best = NULL;
 
 	for (size_t i = 0; i < n; i++) {
-		bool out = false;
-
-		for (size_t j = 0; j < n; j++)
-			out |= neighbor_as(set[j]) == neighbor_as(set[i]) &&
-				(set[j]->a.has_med ? set[j]->a.med : 0) <
-					(set[i]->a.has_med ? set[i]->a.med : 0);
-		if (!out && (best == NULL || tie_break(set[i], best) > 0))
+		if (!out_by_med(set, n, i) && (best == NULL || tie_break(set[i], best) > 0))
 			best = set[i];
 	}
 	return best;
@@ -246,6 +252,21 @@ static void check_path(const struct world *w, const struct vrs_server *server,
 		nb->instance);
 }
 
+/* MED is named where it put a path out, and only there. */
+static void check_step(const struct world *w, const struct vrs_server *server,
+	const struct vrs_path_view *views, size_t n, const struct path *p, bool by_med,
+	unsigned prefix)
+{
+	int slot = neighbor(server, p->s)->slot;
+
+	for (size_t i = 0; i < n; i++)
+		if (views[i].path->peer == slot && (views[i].step == VRS_STEP_MED) != by_med)
+			sim_fail(w, "%s: lost by %s", sim_prefix_texts[prefix],
+				views[i].step == VRS_STEP_NONE
+					? "nothing"
+					: vrs_decide_step_str(views[i].step));
+}
+
 static void check_table(const struct world *w, struct vrs_server *server)
 {
 	uint64_t n_paths = 0, n_prefixes = 0, n_usable = 0;
@@ -269,6 +290,8 @@ static void check_table(const struct world *w, struct vrs_server *server)
 		if (best != NULL &&
 			(!views[0].best || views[0].path->peer != neighbor(server, best->s)->slot))
 			sim_fail(w, "%s: another best path", sim_prefix_texts[i]);
+		for (size_t k = 0; k < n_set; k++)
+			check_step(w, server, views, n, set[k], out_by_med(set, n_set, k), i);
 	}
 	if (n_paths != atomic_load(&server->table->n_paths) ||
 		n_prefixes != atomic_load(&server->table->n_prefixes) ||
