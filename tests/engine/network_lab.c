@@ -30,6 +30,7 @@ struct lab_peer {
 	struct vrs_session *session;
 	struct told told[MAX_TOLD];
 	size_t n_told;
+	struct vrs_session_error error; /* Of the last time it went down. */
 	char heard[TEXT], text[TEXT];
 };
 
@@ -38,6 +39,7 @@ struct lab {
 	struct vrs_transport *transport; /* Of the peers. */
 	struct vrs_wheel wheel;
 	struct vrs_engine engine;
+	uint64_t now;
 	struct lab_peer *peers[MAX_PEERS];
 	size_t n_peers;
 	char text[TEXT];
@@ -161,11 +163,12 @@ static void on_established(void *user, struct vrs_session *)
 {
 }
 
-static void on_down(void *user, struct vrs_session *, const struct vrs_session_error *)
+static void on_down(void *user, struct vrs_session *, const struct vrs_session_error *e)
 {
 	struct lab_peer *p = user;
 
 	p->n_told = 0;
+	p->error = *e;
 	append(p->heard, "down\n");
 }
 
@@ -213,19 +216,26 @@ static struct vrs_config *parse(const char *yaml)
 	return config;
 }
 
+static uint64_t now_ms(void *ctx)
+{
+	const struct lab *lab = ctx;
+
+	return lab->now;
+}
+
 struct lab *lab_new(const char *yaml)
 {
 	struct lab *lab = calloc(1, sizeof(*lab));
+	struct vrs_engine_options options = {.clock = {now_ms, lab}};
 
 	assert_non_null(lab);
+	lab->now = 1000000;
 	vrs_thread_register_rcu();
 	lab->net = mem_net_new();
 	lab->transport = mem_transport_new(lab->net);
 	lab->transport->accept = vrs_session_accept;
-	vrs_wheel_init(&lab->wheel, vrs_now_ms());
-	assert_int_equal(vrs_engine_init(&lab->engine, mem_transport_new(lab->net),
-				 &(struct vrs_engine_options){0}),
-		0);
+	vrs_wheel_init(&lab->wheel, lab->now);
+	assert_int_equal(vrs_engine_init(&lab->engine, mem_transport_new(lab->net), &options), 0);
 	assert_int_equal(vrs_engine_apply(&lab->engine, parse(yaml)), 0);
 	return lab;
 }
@@ -256,9 +266,21 @@ void lab_settle(struct lab *lab)
 		assert_true(i < MAX_TURNS);
 		vrs_engine_turn(&lab->engine, 0);
 		bool moved = mem_net_settle(lab->net) > 0 || lab->engine.io.sweeping;
-		(void)vrs_wheel_advance(&lab->wheel, vrs_now_ms());
+		(void)vrs_wheel_advance(&lab->wheel, lab->now);
 		quiet = moved ? 0 : quiet + 1;
 	}
+}
+
+void lab_wait(struct lab *lab, uint64_t ms)
+{
+	/* In steps as a thread would take: a timer may start another. */
+	for (uint64_t end = lab->now + ms; lab->now < end; lab_settle(lab))
+		lab->now += VRS_MIN(end - lab->now, 100);
+}
+
+struct vrs_server *lab_server(struct lab *lab)
+{
+	return lab->engine.io.servers;
 }
 
 static const struct vrs_cfg_bgp_connection *connection(
@@ -327,6 +349,16 @@ struct lab_peer *lab_peer(struct lab *lab, const char *who)
 		fail_msg("%s is not Established but %s", who,
 			vrs_session_state_str(vrs_session_state(p->session)));
 	return p;
+}
+
+enum vrs_session_state lab_state(const struct lab_peer *p)
+{
+	return vrs_session_state(p->session);
+}
+
+const struct vrs_session_error *lab_error(const struct lab_peer *p)
+{
+	return &p->error;
 }
 
 const char *lab_who(const struct lab_peer *p)

@@ -15,6 +15,7 @@
 
 #include "engine/effective.h"
 #include "engine/engine.h"
+#include "engine/io.h"
 
 struct lab;
 
@@ -32,6 +33,11 @@ void lab_reload(struct lab *lab, const char *yaml);
  */
 struct lab_peer *lab_peer(struct lab *lab, const char *who);
 
+enum vrs_session_state lab_state(const struct lab_peer *peer);
+
+/** @return Why it went down last. */
+const struct vrs_session_error *lab_error(const struct lab_peer *peer);
+
 /** @return Its "NAME/INSTANCE". */
 const char *lab_who(const struct lab_peer *peer);
 
@@ -48,8 +54,14 @@ struct lab_route {
 void lab_announce(struct lab *lab, struct lab_peer *peer, const struct lab_route *route);
 void lab_withdraw(struct lab *lab, struct lab_peer *peer, const char *prefix);
 
-/** Until nothing moves any more. */
+/** Until nothing moves any more; no time passes. */
 void lab_settle(struct lab *lab);
+
+/** Let @p ms milliseconds pass: the lab's clock stands still otherwise. */
+void lab_wait(struct lab *lab, uint64_t ms);
+
+/** @return The route server (the first, if there are more); its fields may be read. */
+struct vrs_server *lab_server(struct lab *lab);
 
 /** @return The peer's routes, one a line, by prefix: "PREFIX via HOP path A-B [lp N] ..." */
 const char *lab_told(struct lab_peer *peer);
