@@ -21,8 +21,8 @@ class Daemon:
         self.write(config)
         with open(f"{self.dir}/log", "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [*(w.replace("{dir}", self.dir) for w in wrapper), f"{build}/engine/vrsd", "--config",
-                 f"{self.dir}/vrs.yaml"], stderr=log)
+                [*(w.replace("{dir}", self.dir) for w in wrapper), f"{build}/engine/vrsd",
+                 "--config", f"{self.dir}/vrs.yaml"], stderr=log)
         self.wait(lambda: os.path.exists(f"{self.dir}/vrs.sock"))
 
     def write(self, config):
