@@ -13,9 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/api_internal.h"
@@ -26,11 +28,16 @@
  * for HTTP. libmicrohttpd's own time limit is one of silence; a client that sends a byte a second
  * would keep its thread for ever. So when all are taken, the one that has waited longest without a
  * whole request gives way, if that is 10 s. The list is also what is counted.
+ *
+ * Peers need descriptors too. A client takes two at most (its socket, a watch's eventfd) and there
+ * are two listeners, so with an eighth of the limit each the API never holds more than half.
  */
 
 enum {
 	MAX_CONNECTIONS = 128,
 	SPARE = 16, /* For those that are closed but not gone yet. */
+	DESCRIPTOR_SHARE = 8,
+	STARVED_MS = 100,
 	EVICT_MS = 10000,
 	MAX_BODY = 1 << 20,
 	BLOCK_SIZE = 65536,
@@ -49,6 +56,7 @@ struct vrs_api {
 	struct vrs_engine *engine;
 	pthread_mutex_t lock;
 	struct client *clients;
+	unsigned max_connections; /* Per listener. */
 	struct vrs_api_stat stat;
 	struct MHD_Daemon *local, *tcp;
 	char *socket_path;
@@ -464,7 +472,7 @@ static enum MHD_Result admit(struct vrs_api *api, bool tcp)
 	pthread_mutex_lock(&api->lock);
 	for (struct client *c = api->clients; c != NULL; c = c->next)
 		n += c->tcp == tcp && !c->evicted;
-	bool ok = n < MAX_CONNECTIONS || evict(api, tcp);
+	bool ok = n < api->max_connections || evict(api, tcp);
 	api->stat.refused += !ok;
 	pthread_mutex_unlock(&api->lock);
 	return ok ? MHD_YES : MHD_NO;
@@ -708,16 +716,50 @@ static int listen_tcp(const char *text)
 	return fd;
 }
 
-static struct MHD_Daemon *serve(struct vrs_api *api, int fd, bool tcp)
+static unsigned connections_allowed(void)
 {
-	return MHD_start_daemon(
-		MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL, 0,
-		tcp ? admit_tcp : admit_local, api, tcp ? handle_tcp : handle_local, api,
-		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)MAX_CONNECTIONS + SPARE, MHD_OPTION_CONNECTION_TIMEOUT, 60u,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)BLOCK_SIZE * 2,
-		MHD_OPTION_NOTIFY_COMPLETED, completed, api, MHD_OPTION_NOTIFY_CONNECTION,
-		tcp ? notify_tcp : notify_local, api, MHD_OPTION_END);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return MAX_CONNECTIONS;
+	return (unsigned)VRS_MAX(
+		VRS_MIN(limit.rlim_cur / DESCRIPTOR_SHARE, (rlim_t)MAX_CONNECTIONS), (rlim_t)1);
+}
+
+/* libmicrohttpd complains. When accept() found no descriptor it would try again at once, for as
+ * long as somebody waits; and this is called in between. */
+static void complained(void *cls, const char *fmt, va_list ap)
+{
+	struct vrs_api *api = cls;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		close(fd);
+		return;
+	}
+	pthread_mutex_lock(&api->lock);
+	api->stat.starved++;
+	pthread_mutex_unlock(&api->lock);
+	nanosleep(&(struct timespec){.tv_nsec = STARVED_MS * 1000000L}, NULL);
+}
+
+/* The logger is the first option: it is for what follows. */
+static int serve(struct vrs_api *api, int fd, bool tcp, struct MHD_Daemon **out)
+{
+	errno = 0;
+	*out = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
+			MHD_USE_POLL | MHD_USE_ERROR_LOG,
+		0, tcp ? admit_tcp : admit_local, api, tcp ? handle_tcp : handle_local, api,
+		MHD_OPTION_EXTERNAL_LOGGER, complained, api, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_CONNECTION_LIMIT, api->max_connections + SPARE,
+		MHD_OPTION_CONNECTION_TIMEOUT, 60u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)BLOCK_SIZE * 2, MHD_OPTION_NOTIFY_COMPLETED, completed, api,
+		MHD_OPTION_NOTIFY_CONNECTION, tcp ? notify_tcp : notify_local, api, MHD_OPTION_END);
+	if (*out != NULL)
+		return 0;
+	int err = errno != 0 ? -errno : -ENOMEM;
+	close(fd);
+	return err;
 }
 
 int vrs_api_start(struct vrs_engine *e, const char *socket_path, const char *http_listen,
@@ -729,6 +771,7 @@ int vrs_api_start(struct vrs_engine *e, const char *socket_path, const char *htt
 	if (api == NULL)
 		return -ENOMEM;
 	api->engine = e;
+	api->max_connections = connections_allowed();
 	pthread_mutex_init(&api->lock, NULL);
 	api->socket_path = strdup(socket_path);
 	fd = listen_local(socket_path);
@@ -738,24 +781,18 @@ int vrs_api_start(struct vrs_engine *e, const char *socket_path, const char *htt
 		free(api);
 		return fd;
 	}
-	api->local = serve(api, fd, false);
-	if (api->local == NULL) {
-		close(fd);
-		err = -ENOMEM;
+	err = serve(api, fd, false, &api->local);
+	if (err != 0)
 		goto out;
-	}
 	if (http_listen != NULL) {
 		fd = listen_tcp(http_listen);
 		if (fd < 0) {
 			err = fd;
 			goto out;
 		}
-		api->tcp = serve(api, fd, true);
-		if (api->tcp == NULL) {
-			close(fd);
-			err = -ENOMEM;
+		err = serve(api, fd, true, &api->tcp);
+		if (err != 0)
 			goto out;
-		}
 	}
 	*out = api;
 	return 0;

@@ -25,6 +25,7 @@ struct vrs_api_stat {
 	uint64_t open;      /**< Connections now. */
 	uint64_t requests;  /**< Answered. */
 	uint64_t refused;   /**< Connections closed: too many, and none of them idle. */
+	uint64_t starved;   /**< Times there was no descriptor for one that waits. */
 	uint64_t evicted;   /**< Connections closed for a newer one: no request in 10 s. */
 	uint64_t too_large; /**< Requests with a body over 1 MiB. */
 	uint64_t unasked;   /**< Connections that ended without a whole request. */

@@ -284,7 +284,12 @@ static const struct {
 		OTHER(api.open)},
 	{"vrs_api_requests_total", "apiRequests", "counter", "API requests", OTHER(api.requests)},
 	{"vrs_api_refused_total", "apiRefused", "counter",
-		"API connections closed: 128 are there and none is idle", OTHER(api.refused)},
+		"API connections closed: 128, or an eighth of RLIMIT_NOFILE, are there and none is "
+		"idle",
+		OTHER(api.refused)},
+	{"vrs_api_starved_total", "apiStarved", "counter",
+		"Times the API found no file descriptor for a client that waits",
+		OTHER(api.starved)},
 	{"vrs_api_evicted_total", "apiEvicted", "counter",
 		"API connections closed for newer ones: no request in 10 s", OTHER(api.evicted)},
 	{"vrs_api_too_large_total", "apiTooLarge", "counter", "API requests over 1 MiB",

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -236,6 +237,25 @@ static void make_parent(const char *path)
 	}
 }
 
+/* A session has a connection and at worst a listener of its own, and API clients may take half of
+ * the limit, at most 512 (engine/api.c). Fewer may do: that is for the operator to know. */
+static void check_descriptors(const struct vrs_config *config)
+{
+	enum { OWN = 16, API_MAX = 512 };
+	struct rlimit limit;
+	rlim_t wanted = OWN;
+
+	for (size_t i = 0; i < config->n_route_servers; i++)
+		wanted += config->route_servers[i].n_router_ips *
+			(config->route_servers[i].n_connections + 1);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+		limit.rlim_cur - VRS_MIN(limit.rlim_cur / 2, (rlim_t)API_MAX) < wanted)
+		vrs_log(VRS_LOG_WARNING,
+			"%ju file descriptors are allowed (RLIMIT_NOFILE): the API may take half, "
+			"and sessions want up to %ju",
+			(uintmax_t)limit.rlim_cur, (uintmax_t)wanted);
+}
+
 /* Run until told to end. */
 static void serve(struct vrs_engine *e, const char *path, const sigset_t *signals)
 {
@@ -257,6 +277,8 @@ static int run(const struct options *o, struct vrs_config *config)
 		config->process.http_listen != NULL ? strdup(config->process.http_listen) : NULL;
 	char *path = strdup(socket_path);
 	struct vrs_transport *transport = vrs_kernel_transport_new();
+	int transport_err = transport == NULL ? -errno : 0;
+	const char *what = "BGP transport (epoll, eventfd, /dev/null)";
 	struct vrs_api *api = NULL;
 	struct vrs_engine e;
 	sigset_t signals;
@@ -271,20 +293,28 @@ static int run(const struct options *o, struct vrs_config *config)
 	(void)signal(SIGPIPE, SIG_IGN);
 	vrs_thread_register_rcu();
 
-	err = transport == NULL || path == NULL
-		? -ENOMEM
-		: vrs_engine_init(&e, transport, &(struct vrs_engine_options){.threaded = true});
+	check_descriptors(config);
+	err = path == NULL ? -ENOMEM : transport_err;
+	if (err == 0) {
+		what = "wakers of the engine's threads (eventfd)";
+		err = vrs_engine_init(
+			&e, transport, &(struct vrs_engine_options){.threaded = true});
+	}
 	if (err != 0) {
 		vrs_config_free(config);
 		goto out;
 	}
 	/* Validated whole; the first model is there before anything can ask for it. */
+	what = "threads of the engine";
 	err = vrs_engine_start(&e);
-	if (err == 0)
-		err = vrs_engine_apply(&e, config);
-	else
-		vrs_config_free(config);
 	if (err == 0) {
+		what = "configuration";
+		err = vrs_engine_apply(&e, config);
+	} else {
+		vrs_config_free(config);
+	}
+	if (err == 0) {
+		what = "control API";
 		make_parent(path);
 		err = vrs_api_start(&e, path, http, &api);
 		if (err != 0)
@@ -303,7 +333,7 @@ out:
 	free(path);
 	free(http);
 	if (err != 0)
-		vrs_log(VRS_LOG_ERROR, "%s", strerror(-err));
+		vrs_log(VRS_LOG_ERROR, "not started: %s: %s", what, strerror(-err));
 	return err == 0 ? EXIT_OK : EXIT_REFUSED;
 }
 
@@ -312,8 +342,10 @@ int main(int argc, char **argv)
 	struct options o = {.level = VRS_LOG_INFO};
 	int code;
 
-	if (!have_standard_fds())
+	if (!have_standard_fds()) {
+		(void)fprintf(stderr, "vrsd: /dev/null: %s\n", strerror(errno));
 		return EXIT_REFUSED;
+	}
 	if (!parse_options(argc, argv, &o, &code))
 		return fflush(stdout) == 0 && !ferror(stdout) ? code : EXIT_REFUSED;
 	vrs_log_set(print_log, NULL, (enum vrs_log_level)o.level);

@@ -12,15 +12,17 @@ import time
 
 
 class Daemon:
-    """Started on `config` (a text, "{dir}" is the directory); stop() it."""
+    """Started on `config` (a text, "{dir}" is the directory), by `wrapper` if there is one, as
+    descriptor limits or a mount are; stop() it."""
 
-    def __init__(self, build, config):
+    def __init__(self, build, config, wrapper=()):
         self.build = build
         self.dir = tempfile.mkdtemp(prefix="vrs-e2e-")
         self.write(config)
         with open(f"{self.dir}/log", "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [f"{build}/engine/vrsd", "--config", f"{self.dir}/vrs.yaml"], stderr=log)
+                [*(w.replace("{dir}", self.dir) for w in wrapper), f"{build}/engine/vrsd",
+                 "--config", f"{self.dir}/vrs.yaml"], stderr=log)
         self.wait(lambda: os.path.exists(f"{self.dir}/vrs.sock"))
 
     def write(self, config):
