@@ -6,18 +6,10 @@ import os
 import sys
 import unittest
 
-from daemon import Daemon
+from daemon import NETWORK, Daemon
 from speaker import NOTIFICATION, Speaker, heard
 
-CONFIG = """
-process: {stateDir: "{dir}", controlSocket: "{dir}/vrs.sock"PROCESS}
-virtualNetworks:
-  - name: hub
-    addressPrefixes: [10.0.0.0/16]
-    subnets:
-      - {name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}
-      - {name: nva, addressPrefix: 10.0.1.0/24}
-networkInterfaces:
+CONFIG = NETWORK + """networkInterfaces:
   - {name: vm, virtualNetwork: hub, subnet: nva, privateIpAddress: 10.0.1.100}
 routeServers:
   - name: rs
@@ -33,7 +25,8 @@ SERVER, BAD = ("10.0.0.4", 179), "10.0.1.4"
 
 
 def config(server="", hold=180, process=""):
-    return CONFIG.replace("PROCESS", process).replace("SERVER", server).replace("HOLD", str(hold))
+    text = CONFIG.replace("SERVER", server).replace("HOLD", str(hold))
+    return text.replace('vrs.sock"', 'vrs.sock"' + process)
 
 
 def block(i):

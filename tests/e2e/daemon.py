@@ -10,6 +10,17 @@ import subprocess
 import tempfile
 import time
 
+# One virtual network with a subnet of appliances: how a configuration begins.
+NETWORK = """
+process: {stateDir: "{dir}", controlSocket: "{dir}/vrs.sock"}
+virtualNetworks:
+  - name: hub
+    addressPrefixes: [10.0.0.0/16]
+    subnets:
+      - {name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}
+      - {name: nva, addressPrefix: 10.0.1.0/24}
+"""
+
 
 class Daemon:
     """Started on `config` (a text, "{dir}" is the directory), by `wrapper` if there is one, as

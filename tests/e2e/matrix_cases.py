@@ -103,20 +103,21 @@ class Bench:
         """Wait until all sessions are up, as both sides see it."""
         nvas = nvas or (self.a, self.b)
         names = [n.name for n in nvas]
-        last = time.monotonic()
+        last, gap = time.monotonic(), 4
 
         def all_up():
-            nonlocal last
+            nonlocal last, gap
             if self.vrsd.established(*names) and all(n.established() for n in nvas):
                 return True
-            if time.monotonic() - last > 4:
+            if time.monotonic() - last > gap:
                 last = time.monotonic()
                 for n in nvas:
                     n.hurry()
                 if resets:
                     self.reset()
+                    gap *= 2  # A reset takes down an instance that is up as well: give it time.
             return False
-        wait_for(f"sessions of {' and '.join(names)} up", all_up, UP, 0.1)
+        wait_for(f"sessions of {' and '.join(names)} up", all_up, 2 * UP if resets else UP, 0.1)
 
     def learned(self, nva):
         return [{p: (path, hop) for p, (path, hop, _) in rows.items()}

@@ -17,19 +17,11 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import inside  # noqa: E402
-from daemon import Daemon  # noqa: E402
+from daemon import NETWORK, Daemon  # noqa: E402
 from speaker import (KEEPALIVE, NOTIFICATION, OPEN, REFRESH, UPDATE, Speaker,  # noqa: E402
                      attribute, capabilities, heard, message, nlri)
 
-CONFIG = """
-process: {stateDir: "{dir}", controlSocket: "{dir}/vrs.sock"}
-virtualNetworks:
-  - name: hub
-    addressPrefixes: [10.0.0.0/16]
-    subnets:
-      - {name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}
-      - {name: nva, addressPrefix: 10.0.1.0/24}
-routeServers:
+CONFIG = NETWORK + """routeServers:
   - name: rs
     virtualNetwork: hub
     virtualRouterIps: [10.0.0.4]
