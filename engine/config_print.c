@@ -192,7 +192,8 @@ void vrs_config_print_help(FILE *to)
 		if ((row->flags & VRS_SCHEMA_LATER) != 0)
 			(void)fputs(" (not built yet)", to);
 		else if ((row->flags & VRS_SCHEMA_REQUIRED) != 0)
-			(void)fputs(" (required)", to);
+			(void)fprintf(to, " (required%s%s)", row->instead != NULL ? ", or " : "",
+				row->instead != NULL ? row->instead : "");
 		else if (row->fallback != NULL)
 			(void)fprintf(to, " (default %s)", row->fallback);
 		for (size_t j = 0; row->names != NULL && row->names[j].name != NULL; j++) {

@@ -278,7 +278,10 @@ static void tell(struct explain *x, const struct vrs_effective_route *r)
 	const struct vrs_overlay_route *endpoint;
 
 	if (x->any && same_route(r, &x->active)) {
-		x->fn(x->ctx, r, VRS_OUTCOME_ACTIVE, "longest prefix", NULL);
+		x->fn(x->ctx, r, VRS_OUTCOME_ACTIVE,
+			r->type == VRS_NH_SERVICE_ENDPOINT ? "service endpoint: before every route"
+							   : "longest prefix",
+			NULL);
 		return;
 	}
 	struct vrs_prefix whole = vrs_prefix_of(x->addr, vrs_afi_width(x->addr->afi));

@@ -316,28 +316,41 @@ static void note(void *ctx, const struct vrs_effective_route *c, enum vrs_outcom
 
 	assert_non_null(reason);
 	assert_int_equal(by == NULL, outcome == VRS_OUTCOME_ACTIVE);
-	sprintf(x->text + strlen(x->text), "%c %s %s\n", "DBU"[c->source],
-		vrs_prefix_str(&c->prefix, prefix), vrs_outcome_str(outcome));
+	sprintf(x->text + strlen(x->text), "%c %s %s%s%s\n", "DBU"[c->source],
+		vrs_prefix_str(&c->prefix, prefix), vrs_outcome_str(outcome),
+		outcome == VRS_OUTCOME_ACTIVE ? ": " : "",
+		outcome == VRS_OUTCOME_ACTIVE ? reason : "");
+}
+
+static void explain(struct world *w, const char *nic, const char *address, struct explained *x)
+{
+	struct vrs_addr a;
+
+	x->text[0] = '\0';
+	assert_int_equal(vrs_addr_parse(&a, address), 0);
+	vrs_rcu_enter();
+	struct vrs_effective_view v =
+		vrs_effective_view(w->model, (size_t)vrs_model_nic(w->model, nic));
+	vrs_effective_explain(&v, &a, note, x);
+	vrs_rcu_leave();
 }
 
 static void every_candidate_is_explained(void **state)
 {
 	struct world *w = world_new();
-	struct explained x = {""};
-	struct vrs_addr a;
-	int nic = vrs_model_nic(w->model, "user");
+	struct explained x;
 
 	learn(w, "203.0.113.128/25>10.0.2.8 203.0.113.0/24>10.0.2.8 0.0.0.0/0>10.0.2.8");
-	assert_int_equal(vrs_addr_parse(&a, "203.0.113.129"), 0);
-	vrs_rcu_enter();
-	struct vrs_effective_view v = vrs_effective_view(w->model, (size_t)nic);
-	vrs_effective_explain(&v, &a, note, &x);
-	vrs_rcu_leave();
+	explain(w, "user", "203.0.113.129", &x);
 	assert_string_equal(x.text,
-		"B 203.0.113.128/25 active\n"
+		"B 203.0.113.128/25 active: longest prefix\n"
 		"B 203.0.113.0/24 invalid\nB 0.0.0.0/0 invalid\n"
 		"U 203.0.113.0/24 shorter\nD 0.0.0.0/0 invalid\n"
 		"U 0.0.0.0/0 shorter\n");
+	/* A longer prefix loses to a service endpoint. */
+	explain(w, "endpoint", "198.51.100.129", &x);
+	assert_non_null(
+		strstr(x.text, "D 198.51.100.0/24 active: service endpoint: before every route\n"));
 	world_free(w);
 }
 
