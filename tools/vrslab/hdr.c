@@ -126,10 +126,9 @@ double vrs_hdr_mean(const struct vrs_hdr *h)
 
 /* --- The V2 encoding --- */
 
-/* ZigZag, then LEB128 whose ninth byte has all eight bits. */
-static size_t put_leb(uint8_t *to, int64_t signed_value)
+/* LEB128 whose ninth byte has all eight bits. */
+static size_t put_leb(uint8_t *to, uint64_t v)
 {
-	uint64_t v = ((uint64_t)signed_value << 1) ^ (uint64_t)(signed_value >> 63);
 	size_t n = 0;
 
 	for (; n < LEB_MAX - 1 && v > 0x7f; v >>= 7)
@@ -138,21 +137,24 @@ static size_t put_leb(uint8_t *to, int64_t signed_value)
 	return n;
 }
 
-/* Counts in order up to the last that is not 0; a run of zeros as its length, negative. */
+/*
+ * Counts in order up to the last that is not 0; a run of zeros as its length, negative. ZigZag
+ * makes 2n of a count n and 2n - 1 of n zeros.
+ */
 static size_t put_counts(const struct vrs_hdr *h, uint8_t *to)
 {
 	uint32_t end = h->n == 0 ? 0 : index_of(h, h->max) + 1;
 	size_t size = 0;
 
 	for (uint32_t i = 0; i < end;) {
-		int64_t zeros = 0;
+		uint64_t zeros = 0;
 
 		for (; i < end && h->counts[i] == 0; i++)
-			zeros--;
+			zeros++;
 		if (zeros != 0)
-			size += put_leb(to + size, zeros);
+			size += put_leb(to + size, 2 * zeros - 1);
 		else
-			size += put_leb(to + size, (int64_t)h->counts[i++]);
+			size += put_leb(to + size, 2 * h->counts[i++]);
 	}
 	return size;
 }
@@ -174,7 +176,7 @@ static char *base64(const uint8_t *bytes, size_t n)
 
 		three |= i + 1 < n ? (uint32_t)bytes[i + 1] << 8 : 0;
 		three |= i + 2 < n ? bytes[i + 2] : 0;
-		*at++ = digits[three >> 18];
+		*at++ = digits[three >> 18 & 63];
 		*at++ = digits[three >> 12 & 63];
 		*at++ = (char)(i + 1 < n ? digits[three >> 6 & 63] : '=');
 		*at++ = (char)(i + 2 < n ? digits[three & 63] : '=');
