@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/vrslab/args.h"
 #include "tools/vrslab/feed.h"
 #include "tools/vrslab/synth.h"
 
@@ -94,49 +95,6 @@ static int mistake(const char *option, const char *value, const char *what)
 	return 2;
 }
 
-/* Decimal with an optional k or M. */
-static int parse_u64(const char *text, uint64_t max, uint64_t *out)
-{
-	char *end;
-
-	errno = 0;
-	unsigned long long v = strtoull(text, &end, 10);
-	uint64_t unit = *end == 'k' ? 1000 : *end == 'M' ? 1000000 : 1;
-	end += unit > 1;
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || v > max / unit)
-		return -EINVAL;
-	*out = v * unit;
-	return 0;
-}
-
-static int parse_peer(const char *text, struct vrs_feed_peer *out)
-{
-	char host[VRS_ADDR_STRLEN + 2] = "";
-	const char *colon = strrchr(text, ':');
-	struct vrs_feed_peer p = {.port = 179};
-	uint64_t port = 179;
-	size_t size = strlen(text);
-
-	if (vrs_addr_parse(&p.addr, text) == 0) {
-		*out = p;
-		return 0;
-	}
-	if (colon != NULL && parse_u64(colon + 1, 65535, &port) == 0 && port > 0)
-		size = (size_t)(colon - text);
-	if (text[0] == '[' && size > 2 && text[size - 1] == ']') {
-		text++;
-		size -= 2;
-	}
-	if (size >= sizeof(host))
-		return -EINVAL;
-	memcpy(host, text, size);
-	p.port = (uint16_t)port;
-	if (vrs_addr_parse(&p.addr, host) != 0)
-		return -EINVAL;
-	*out = p;
-	return 0;
-}
-
 static int take_next_hop(struct vrs_feed_options *o, const char *name, const char *value)
 {
 	struct vrs_addr a;
@@ -156,7 +114,8 @@ static int take_list(struct vrs_feed_options *o, int c, const char *name, const 
 		o->n_locals++;
 	} else if (c == OPT_PEER) {
 		if (o->n_peers == VRS_FEED_MAX_PEERS ||
-			parse_peer(value, &o->peers[o->n_peers]) != 0)
+			vrs_arg_peer(
+				value, &o->peers[o->n_peers].addr, &o->peers[o->n_peers].port) != 0)
 			return mistake(name, value, "is no ADDRESS[:PORT], or one too many");
 		o->n_peers++;
 	} else {
@@ -182,7 +141,7 @@ static int take_number(struct vrs_feed_options *o, int c, const char *name, cons
 	char what[64];
 	uint64_t v;
 
-	if (parse_u64(value, max[c - OPT_LOCAL], &v) != 0) {
+	if (vrs_arg_u64(value, max[c - OPT_LOCAL], &v) != 0) {
 		(void)snprintf(
 			what, sizeof(what), "must be a number up to %" PRIu64, max[c - OPT_LOCAL]);
 		return mistake(name, value, what);

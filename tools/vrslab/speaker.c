@@ -45,6 +45,11 @@ void vrs_speaker_init(struct vrs_speaker *s)
 	s->retry_ms = 0;
 }
 
+static bool is_handed_over(const struct vrs_speaker *s)
+{
+	return s->hand_over && s->state == VRS_SPEAKER_ESTABLISHED;
+}
+
 static void drop_socket(struct vrs_speaker *s)
 {
 	if (s->fd >= 0)
@@ -341,6 +346,8 @@ static bool take_messages(struct vrs_speaker *s, uint64_t now_ms)
 		at += m.raw.size;
 		if (!on_message(s, &m, now_ms))
 			return false;
+		if (is_handed_over(s))
+			break;
 	}
 	memmove(s->rx, s->rx + at, s->rx_size - at);
 	s->rx_size -= at;
@@ -372,6 +379,8 @@ static bool receive(struct vrs_speaker *s, uint64_t now_ms)
 		turn += (size_t)n;
 		if (!take_messages(s, now_ms))
 			return false;
+		if (is_handed_over(s))
+			break;
 	}
 	return true;
 }
@@ -467,7 +476,7 @@ short vrs_speaker_events(const struct vrs_speaker *s)
 		return 0;
 	if (s->state == VRS_SPEAKER_CONNECT)
 		return POLLOUT;
-	return (short)(POLLIN | (s->busy ? POLLOUT : 0));
+	return (short)((is_handed_over(s) ? 0 : POLLIN) | (s->busy ? POLLOUT : 0));
 }
 
 uint64_t vrs_speaker_deadline(const struct vrs_speaker *s)
@@ -495,7 +504,7 @@ void vrs_speaker_io(struct vrs_speaker *s, short revents, uint64_t now_ms)
 		connected(s, now_ms);
 		return;
 	}
-	if ((revents & ~POLLOUT) != 0 && !receive(s, now_ms))
+	if (!is_handed_over(s) && (revents & ~POLLOUT) != 0 && !receive(s, now_ms))
 		return;
 	if (s->busy)
 		(void)flush(s, now_ms);
@@ -552,4 +561,16 @@ void vrs_speaker_stop(struct vrs_speaker *s, uint64_t now_ms)
 	s->state = VRS_SPEAKER_CLOSING;
 	s->close_ms = now_ms + CLOSE_MS;
 	(void)flush(s, now_ms);
+}
+
+int vrs_speaker_take(struct vrs_speaker *s, struct vrs_span *rest)
+{
+	int fd = s->fd;
+
+	assert(is_handed_over(s));
+	*rest = (struct vrs_span){s->rx, s->rx_size};
+	s->fd = -1;
+	s->rx_size = 0;
+	s->state = VRS_SPEAKER_STOPPED;
+	return fd;
 }

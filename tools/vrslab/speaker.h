@@ -68,6 +68,7 @@ struct vrs_speaker {
 	const struct vrs_speaker_ops *ops;
 	void *owner;
 	unsigned index;
+	bool hand_over; /**< Once established, read nothing more: for vrs_speaker_take(). */
 
 	/* To be read by the owner. */
 	enum vrs_speaker_state state;
@@ -116,6 +117,15 @@ bool vrs_speaker_send(struct vrs_speaker *s, const struct vrs_stream *stream);
 
 /** Drop what is queued and not begun; a message on its way is finished. */
 void vrs_speaker_unqueue(struct vrs_speaker *s);
+
+/**
+ * Take the socket of an established session with hand_over: the speaker is idle then, and never
+ * connects again.
+ *
+ * @param[out] rest  Read after the last message of the handshake; borrowed from the speaker.
+ * @return           The socket, owned by the caller.
+ */
+int vrs_speaker_take(struct vrs_speaker *s, struct vrs_span *rest);
 
 /** Say Cease / Administrative Shutdown, close, and do not connect again. */
 void vrs_speaker_stop(struct vrs_speaker *s, uint64_t now_ms);

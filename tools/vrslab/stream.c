@@ -130,6 +130,13 @@ static void cut_internal(struct vrs_bgp_attr_block *block, uint8_t *buf)
 	block->attrs = (struct vrs_span){buf, used};
 }
 
+static void end_message(struct vrs_stream *s, struct vrs_bgp_pack *p)
+{
+	s->n_prefixes += p->n;
+	s->n_messages += p->n > 0;
+	s->size += vrs_bgp_pack_end(p);
+}
+
 static int pack_set(struct vrs_stream *s, const struct vrs_routes *r,
 	const struct vrs_bgp_attr_block *block, const uint32_t *order, size_t n)
 {
@@ -145,38 +152,74 @@ static int pack_set(struct vrs_stream *s, const struct vrs_routes *r,
 		}
 		while (i < n && vrs_bgp_pack_add(&p, &r->list[order[i]].prefix))
 			i++;
-		s->n_prefixes += p.n;
-		s->size += vrs_bgp_pack_end(&p);
-		s->n_messages++;
+		end_message(s, &p);
 	}
 	return 0;
 }
 
-static int announce_set(struct vrs_stream *s, const struct vrs_routes *r, enum vrs_afi afi,
-	const struct vrs_stream_policy *policy, uint32_t set, const uint32_t *order, size_t n)
+/* Attributes as the policy's peer gets them. */
+static int render(struct vrs_span set, enum vrs_afi afi, const struct vrs_stream_policy *policy,
+	uint8_t *buf, size_t cap, struct vrs_bgp_attr_block *block)
 {
 	struct vrs_bgp_export ctx = {.ibgp = true,
 		.as4 = policy->as4,
 		.prepend_as = policy->ibgp ? 0 : policy->asn,
 		.next_hop = policy->next_hop};
-	uint8_t canonical[VRS_BGP_MAX_SIZE], buf[VRS_BGP_MAX_SIZE];
-	struct vrs_bgp_attr_block block;
+	uint8_t canonical[VRS_BGP_MAX_SIZE];
 
 	/* prepend() copies the path too: what does not fit here fits no message. */
-	size_t size = prepend(
-		vrs_routes_set(r, set), policy->asn, policy->prepend, canonical, sizeof(canonical));
-	int rc = size == 0
-		? -EMSGSIZE
-		: vrs_bgp_encode_attrs(&ctx, canonical, size, afi, buf, sizeof(buf), &block);
+	size_t size = prepend(set, policy->asn, policy->prepend, canonical, sizeof(canonical));
+	int rc = size == 0 ? -EMSGSIZE
+			   : vrs_bgp_encode_attrs(&ctx, canonical, size, afi, buf, cap, block);
+	if (rc == 0 && !policy->ibgp)
+		cut_internal(block, buf);
+	return rc;
+}
+
+static int announce_set(struct vrs_stream *s, const struct vrs_routes *r, enum vrs_afi afi,
+	const struct vrs_stream_policy *policy, uint32_t set, const uint32_t *order, size_t n)
+{
+	uint8_t buf[VRS_BGP_MAX_SIZE];
+	struct vrs_bgp_attr_block block;
+	int rc = render(vrs_routes_set(r, set), afi, policy, buf, sizeof(buf), &block);
+
 	if (rc == -EMSGSIZE) {
 		s->n_refused += n;
 		return 0;
 	}
+	return rc != 0 ? rc : pack_set(s, r, &block, order, n);
+}
+
+int vrs_stream_announce_one(struct vrs_stream *s, const struct vrs_prefix *prefix,
+	struct vrs_span set, const struct vrs_stream_policy *policy)
+{
+	uint8_t buf[VRS_BGP_MAX_SIZE];
+	struct vrs_bgp_attr_block block;
+	struct vrs_bgp_pack p;
+	uint8_t *to = room(s, VRS_BGP_MAX_SIZE);
+	int rc = render(set, prefix->afi, policy, buf, sizeof(buf), &block);
+
+	if (to == NULL)
+		return -ENOMEM;
 	if (rc != 0)
 		return rc;
-	if (!policy->ibgp)
-		cut_internal(&block, buf);
-	return pack_set(s, r, &block, order, n);
+	if (!vrs_bgp_pack_begin(&p, to, VRS_BGP_MAX_SIZE, &block) || !vrs_bgp_pack_add(&p, prefix))
+		return -EMSGSIZE;
+	end_message(s, &p);
+	return 0;
+}
+
+int vrs_stream_withdraw_one(struct vrs_stream *s, const struct vrs_prefix *prefix)
+{
+	struct vrs_bgp_pack p;
+	uint8_t *to = room(s, VRS_BGP_MAX_SIZE);
+
+	if (to == NULL)
+		return -ENOMEM;
+	vrs_bgp_pack_begin_withdraw(&p, to, VRS_BGP_MAX_SIZE, prefix->afi);
+	(void)vrs_bgp_pack_add(&p, prefix);
+	end_message(s, &p);
+	return 0;
 }
 
 int vrs_stream_announce(struct vrs_stream *s, const struct vrs_routes *routes, enum vrs_afi afi,
@@ -212,9 +255,7 @@ int vrs_stream_withdraw(struct vrs_stream *s, const struct vrs_routes *routes, e
 			(!is_of(&routes->list[i], afi) ||
 				vrs_bgp_pack_add(&p, &routes->list[i].prefix)))
 			i++;
-		s->n_prefixes += p.n;
-		s->n_messages += p.n > 0;
-		s->size += vrs_bgp_pack_end(&p);
+		end_message(s, &p);
 	}
 	return 0;
 }

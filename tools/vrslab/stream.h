@@ -53,6 +53,17 @@ VRS_NODISCARD int vrs_stream_announce(struct vrs_stream *s, const struct vrs_rou
 VRS_NODISCARD int vrs_stream_withdraw(
 	struct vrs_stream *s, const struct vrs_routes *routes, enum vrs_afi afi);
 
+/**
+ * Append one UPDATE that announces @p prefix with @p set (as vrs_routes_set() gives it).
+ *
+ * @return 0, -ENOMEM, -EMSGSIZE when the attributes fit no message, -EINVAL as above.
+ */
+VRS_NODISCARD int vrs_stream_announce_one(struct vrs_stream *s, const struct vrs_prefix *prefix,
+	struct vrs_span set, const struct vrs_stream_policy *policy);
+
+/** Append one UPDATE that withdraws @p prefix. @return 0 or -ENOMEM. */
+VRS_NODISCARD int vrs_stream_withdraw_one(struct vrs_stream *s, const struct vrs_prefix *prefix);
+
 /** @return Where a run of whole messages from @p at on ends, at most @p max bytes further but
  *          at least one message; @p at itself at the end. */
 size_t vrs_stream_run(const struct vrs_stream *s, size_t at, size_t max);

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+/*
+ * A phase between two ends of one connection, both ours: what is sent is what is heard, so every
+ * table must come out right, and what is left out, changed or late must be seen.
+ */
+
+#include "tools/vrslab/phase.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "io/bgp/open.h"
+#include "tests/test.h"
+#include "tools/vrslab/synth.h"
+#include "tools/vrslab/words.h"
+
+enum { N = 5000, SENDER_AS = 65001, N_CHANGES = 300, MAX_MS = 20000 };
+
+/* One sender (sessions[0]) and one listener (sessions[1]): the two ends. */
+struct bench {
+	struct vrs_routes routes;
+	struct vrs_universe universe;
+	struct vrs_plan plan;
+	struct vrs_lab_session sessions[2];
+	struct vrs_phase phase;
+	struct vrs_stream_policy policy;
+};
+
+static void make(struct bench *b)
+{
+	struct vrs_synth synth = {.n_ip4 = N, .seed = 7};
+	int fds[2];
+
+	*b = (struct bench){.policy = {.asn = SENDER_AS, .as4 = true}};
+	assert_int_equal(vrs_addr_parse(&b->policy.next_hop, "10.0.1.1"), 0);
+	assert_int_equal(vrs_synth_make(&synth, &b->routes), 0);
+	assert_int_equal(vrs_universe_init(&b->universe, N), 0);
+	for (size_t i = 0; i < N; i++)
+		assert_int_equal(vrs_universe_add(&b->universe, &b->routes.list[i].prefix), i);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	for (size_t i = 0; i < 2; i++) {
+		struct vrs_lab_session *s = &b->sessions[i];
+		s->tx_fd = s->rx_fd = fds[i];
+		s->ctx = (struct vrs_bgp_decode_ctx){
+			.as4 = true, .families = VRS_BGP_IP4, .peer_as = SENDER_AS};
+		s->strict = i == 1;
+		s->rx = malloc(VRS_LAB_RX_SIZE);
+		assert_non_null(s->rx);
+		assert_int_equal(vrs_ledger_init(&s->ledger, &b->universe), 0);
+	}
+	assert_int_equal(vrs_plan_init(&b->plan, 1, N, 1000), 0);
+}
+
+static void unmake(struct bench *b)
+{
+	for (size_t i = 0; i < 2; i++) {
+		(void)close(b->sessions[i].tx_fd);
+		free(b->sessions[i].rx);
+		vrs_ledger_fini(&b->sessions[i].ledger);
+	}
+	vrs_plan_fini(&b->plan);
+	vrs_phase_fini(&b->phase);
+	vrs_universe_fini(&b->universe);
+	vrs_routes_fini(&b->routes);
+}
+
+static uint32_t word_of(const struct bench *b, size_t i)
+{
+	return vrs_word_of_set(vrs_routes_set(&b->routes, b->routes.list[i].set), 0);
+}
+
+static void want_table(struct bench *b)
+{
+	for (uint32_t i = 0; i < N; i++)
+		vrs_ledger_want(&b->sessions[1].ledger, i, word_of(b, i));
+	assert_int_equal(vrs_stream_announce(
+				 &b->plan.scripts[0].stream, &b->routes, VRS_AFI_IP4, &b->policy),
+		0);
+	assert_int_equal(vrs_plan_step(&b->plan, 0, 0), 0);
+}
+
+static void change(struct bench *b, uint32_t i, uint64_t at_ns, bool withdraw)
+{
+	struct vrs_plan_change c = {.at_ns = at_ns,
+		.number = i,
+		.prefix = &b->routes.list[i].prefix,
+		.withdraw = withdraw,
+		.set = vrs_routes_set(&b->routes, b->routes.list[i].set)};
+	uint32_t number = b->plan.first + (uint32_t)b->plan.n_changes;
+
+	assert_int_equal(vrs_plan_change(&b->plan, &c, &b->policy), 0);
+	vrs_ledger_want(&b->sessions[1].ledger, i, withdraw ? 0 : vrs_word_of_change(number));
+}
+
+/* Run it for at most @p max_ms. */
+static void run(struct bench *b, unsigned max_ms)
+{
+	b->phase.sessions = b->sessions;
+	b->phase.n_sessions = 2;
+	b->phase.plan = &b->plan;
+	b->sessions[0].script = &b->plan.scripts[0];
+	assert_int_equal(vrs_phase_begin(&b->phase), 0);
+	for (unsigned ms = 0; ms < max_ms && !vrs_phase_over(&b->phase); ms++)
+		(void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	vrs_phase_end(&b->phase);
+}
+
+static void a_table_comes_out_right(void **state)
+{
+	struct bench b;
+
+	make(&b);
+	want_table(&b);
+	run(&b, MAX_MS);
+	assert_true(vrs_ledger_right(&b.sessions[1].ledger));
+	assert_int_equal(b.sessions[1].n_rx_announced, N);
+	assert_int_equal(b.sessions[1].n_rx_errors, 0);
+	assert_int_equal(atomic_load(&b.phase.n_right), N);
+	assert_true(b.phase.right_ns >= b.phase.start_ns);
+	assert_int_equal(b.sessions[0].n_tx_bytes, b.plan.scripts[0].stream.size);
+	unmake(&b);
+}
+
+static void one_wrong_route_is_not_right(void **state)
+{
+	struct bench b;
+
+	make(&b);
+	want_table(&b);
+	vrs_ledger_want(&b.sessions[1].ledger, 17, word_of(&b, 17) ^ 1);
+	run(&b, 200);
+	assert_true(atomic_load(&b.phase.sent));
+	assert_int_equal(b.phase.right_ns, 0);
+	assert_int_equal(atomic_load(&b.phase.n_right), N - 1);
+	unmake(&b);
+}
+
+/* Changes that alternate with withdrawals, 1 ms apart: each is seen once, from its own time. */
+static void changes_are_timed_from_when_they_were_due(void **state)
+{
+	struct bench b;
+
+	make(&b);
+	for (uint32_t k = 0; k < N_CHANGES; k++)
+		change(&b, k % 10, k * 1000000ull, k / 10 % 2 == 1);
+	run(&b, MAX_MS);
+	assert_true(b.phase.right_ns != 0);
+	assert_int_equal(b.phase.n_changes_seen, N_CHANGES);
+	assert_int_equal(b.phase.received.n, N_CHANGES);
+	/* Not before the last one is due, and no latency is as long as the phase. */
+	assert_true(b.phase.right_ns - b.phase.start_ns >= (N_CHANGES - 1) * 1000000ull);
+	assert_true(vrs_hdr_percentile(&b.phase.received, 50) < (N_CHANGES - 1) * 1000000ull);
+	assert_int_equal(b.sessions[1].ledger.n_held, 0);
+	unmake(&b);
+}
+
+static void a_closed_session_is_lost(void **state)
+{
+	struct bench b;
+
+	make(&b);
+	want_table(&b);
+	(void)shutdown(b.sessions[0].tx_fd, SHUT_RDWR);
+	run(&b, MAX_MS);
+	assert_true(atomic_load(&b.phase.lost));
+	assert_true(b.sessions[1].lost);
+	assert_string_not_equal(b.sessions[1].why, "");
+	assert_int_equal(b.phase.right_ns, 0);
+	unmake(&b);
+}
+
+static void garbage_is_named(void **state)
+{
+	static const char garbage[64] = "this is not BGP, whatever it may be";
+	struct bench b;
+
+	make(&b);
+	want_table(&b);
+	assert_int_equal(send(b.sessions[0].tx_fd, garbage, sizeof(garbage), 0), sizeof(garbage));
+	run(&b, MAX_MS);
+	assert_true(b.sessions[1].lost);
+	assert_non_null(strstr(b.sessions[1].why, "arker"));
+	unmake(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_table_comes_out_right),
+		cmocka_unit_test(one_wrong_route_is_not_right),
+		cmocka_unit_test(changes_are_timed_from_when_they_were_due),
+		cmocka_unit_test(a_closed_session_is_lost),
+		cmocka_unit_test(garbage_is_named),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

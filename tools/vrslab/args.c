@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#include "tools/vrslab/args.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int vrs_arg_u64(const char *text, uint64_t max, uint64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	unsigned long long v = strtoull(text, &end, 10);
+	uint64_t unit = *end == 'k' ? 1000 : *end == 'M' ? 1000000 : 1;
+	end += unit > 1;
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || v > max / unit)
+		return -EINVAL;
+	*out = v * unit;
+	return 0;
+}
+
+int vrs_arg_peer(const char *text, struct vrs_addr *addr, uint16_t *port)
+{
+	char host[VRS_ADDR_STRLEN + 2] = "";
+	const char *colon = strrchr(text, ':');
+	uint64_t number = 179;
+	size_t size = strlen(text);
+
+	*port = 179;
+	if (vrs_addr_parse(addr, text) == 0)
+		return 0;
+	if (colon != NULL && vrs_arg_u64(colon + 1, 65535, &number) == 0 && number > 0)
+		size = (size_t)(colon - text);
+	if (text[0] == '[' && size > 2 && text[size - 1] == ']') {
+		text++;
+		size -= 2;
+	}
+	if (size >= sizeof(host))
+		return -EINVAL;
+	(void)snprintf(host, sizeof(host), "%.*s", (int)size, text);
+	*port = (uint16_t)number;
+	return vrs_addr_parse(addr, host);
+}

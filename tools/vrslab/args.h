@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#pragma once
+
+/**
+ * @file
+ * Values of command line options, shared by the commands.
+ */
+
+#include <stdint.h>
+
+#include "rib/prefix.h"
+
+/** A decimal number up to @p max, with an optional k (thousands) or M (millions).
+ *  @return 0 or -EINVAL. */
+VRS_NODISCARD int vrs_arg_u64(const char *text, uint64_t max, uint64_t *out);
+
+/** ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT; the port is 179 when there is none.
+ *  @return 0 or -EINVAL. */
+VRS_NODISCARD int vrs_arg_peer(const char *text, struct vrs_addr *addr, uint16_t *port);

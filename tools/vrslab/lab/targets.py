@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vrs contributors
+"""The daemons that `vrslab compare` knows: configuration, start, version.
+
+Each is set up to do the same work: one session per peer, eBGP, every route of a peer to all
+other peers, no policy. A route server where the daemon has one (it does not put its AS in the
+path then); vrs always puts its own. SETUP says which, and goes into the report.
+
+A target of your own is a subclass: NAME, PACKAGE, SETUP, config(), argv(), version().
+"""
+
+import os
+import shutil
+import subprocess
+
+ASN = 65500
+ADDRESS = "10.0.0.4"
+
+
+class Missing(Exception):
+    """The daemon is not on this machine."""
+
+
+class Target:
+    """A daemon of one run. `peers` are {"address", "asn"}; files go into `folder`."""
+
+    NAME = PACKAGE = SETUP = None
+    PROGRAMS = ()  # The first is the daemon.
+    VERSION = ("--version",)
+
+    def __init__(self, folder, peers, path=None):
+        self.folder = folder
+        self.peers = peers
+        self.program = self.find(path)
+        self.process = None
+
+    @classmethod
+    def find(cls, path=None):
+        if path:
+            if not os.access(path, os.X_OK):
+                raise Missing(f"{cls.NAME}: {path} is no program")
+            return path
+        for p in (*cls.PROGRAMS, *cls.beside()):
+            if shutil.which(p):
+                return shutil.which(p)
+        raise Missing(f"{cls.NAME}: not found (Debian package {cls.PACKAGE})")
+
+    @classmethod
+    def beside(cls):
+        """Where else to look."""
+        return ()
+
+    def file(self, name):
+        return os.path.join(self.folder, name)
+
+    def version(self):
+        run = subprocess.run([self.program, *self.VERSION], capture_output=True, text=True,
+                             check=False, timeout=20)
+        lines = (run.stdout + run.stderr).strip().splitlines()
+        return lines[0] if lines else "?"
+
+    def config(self):
+        raise NotImplementedError
+
+    def argv(self):
+        raise NotImplementedError
+
+    def start(self):
+        with open(self.file("config"), "w", encoding="utf-8") as f:
+            f.write(self.config())
+        os.chmod(self.file("config"), 0o600)
+        with open(self.file("log"), "wb") as log:
+            self.process = subprocess.Popen(self.argv(), stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=subprocess.STDOUT, start_new_session=True)
+
+    def pids(self):
+        """Its processes: the one started, and those that it started."""
+        found = [self.process.pid]
+        for pid in found:
+            try:
+                with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+                    found += [int(p) for p in f.read().split()]
+            except OSError:
+                pass
+        return found
+
+    def log_end(self, lines=5):
+        with open(self.file("log"), encoding="utf-8", errors="replace") as f:
+            return f.read().splitlines()[-lines:]
+
+    def stop(self):
+        """By pid, within a time. A daemon that does not go is killed."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(30)
+
+
+class Vrs(Target):
+    """This project's daemon."""
+
+    NAME, PACKAGE = "vrs", "vrs"
+    SETUP = "one virtualRouterIp, one connection per peer; prepends its AS"
+    PROGRAMS = ()
+
+    @classmethod
+    def beside(cls):
+        """The one that vrslab was built with, else the one installed."""
+        here = os.path.dirname(os.environ["VRSLAB"])
+        return (os.path.join(here, "../../engine/vrsd"), os.path.join(here, "vrsd"), "vrsd")
+
+    def config(self):
+        out = [f"process: {{stateDir: {self.folder}, controlSocket: {self.file('vrs.sock')}}}",
+               "virtualNetworks:",
+               "  - name: lab",
+               "    addressPrefixes: [10.0.0.0/16]",
+               "    subnets:",
+               "      - {name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}",
+               "      - {name: peers, addressPrefix: 10.0.16.0/20}",
+               "routeServers:",
+               "  - name: rs",
+               "    virtualNetwork: lab",
+               f"    virtualRouterIps: [{ADDRESS}]",
+               "    bgpConnections:"]
+        out += [f"      - {{name: p{i}, peerIp: {p['address']}, peerAsn: {p['asn']}, "
+                "passive: true}" for i, p in enumerate(self.peers)]
+        return "\n".join(out) + "\n"
+
+    def argv(self):
+        return [self.program, "--config", self.file("config"), "--log-level", "warning"]
+
+
+class Bird(Target):
+    """BIRD 2."""
+
+    NAME, PACKAGE, PROGRAMS = "bird", "bird2", ("bird",)
+    SETUP = "rs client, import all, export all"
+
+    def config(self):
+        out = [f"router id {ADDRESS};", f'log "{self.file("log")}" {{ warning, error, fatal }};',
+               "protocol device { }"]
+        for i, p in enumerate(self.peers):
+            out.append(f"""protocol bgp p{i} {{
+  local {ADDRESS} as {ASN}; neighbor {p['address']} as {p['asn']};
+  multihop; rs client; passive yes; strict bind yes;
+  ipv4 {{ import all; export all; }};
+}}""")
+        return "\n".join(out) + "\n"
+
+    def argv(self):
+        return [self.program, "-f", "-c", self.file("config"), "-s", self.file("ctl"),
+                "-P", self.file("pid")]
+
+
+class Frr(Target):
+    """FRR's bgpd, without zebra."""
+
+    NAME, PACKAGE, PROGRAMS = "frr", "frr", ("/usr/lib/frr/bgpd",)
+    SETUP = "bgpd alone (no zebra), a view, route-server-client, no ebgp-requires-policy"
+
+    def config(self):
+        out = [f"router bgp {ASN} view lab", f" bgp router-id {ADDRESS}", " no bgp ebgp-requires-policy",
+               " no bgp network import-check", " no bgp default ipv4-unicast"]
+        for p in self.peers:
+            n = p["address"]
+            out += [f" neighbor {n} remote-as {p['asn']}", f" neighbor {n} update-source {ADDRESS}",
+                    f" neighbor {n} ebgp-multihop 64", f" neighbor {n} disable-connected-check",
+                    f" neighbor {n} passive"]
+        out.append(" address-family ipv4 unicast")
+        for p in self.peers:
+            out += [f"  neighbor {p['address']} activate",
+                    f"  neighbor {p['address']} route-server-client"]
+        return "\n".join([*out, " exit-address-family", "exit"]) + "\n"
+
+    def argv(self):
+        # The sockets' folder must be the user's that bgpd checks for, also when it stays root.
+        os.mkdir(self.file("vty"))
+        shutil.chown(self.file("vty"), "frr", "frr")
+        return [self.program, "-f", self.file("config"), "-i", self.file("pid"),
+                "--vty_socket", self.file("vty"), "-Z", "-n", "-S", "-P", "0", "-p", "179",
+                "-l", ADDRESS, "--log", "stdout", "--log-level", "warnings"]
+
+
+class Openbgpd(Target):
+    """OpenBGPD (portable)."""
+
+    NAME, PACKAGE, PROGRAMS = "openbgpd", "openbgpd", ("bgpd", "/usr/sbin/bgpd")
+    SETUP = "transparent-as, no fib-update, allow from any, allow to any"
+    VERSION = ("-V",)
+
+    def config(self):
+        out = [f"AS {ASN}", f"router-id {ADDRESS}", "fib-update no", "nexthop qualify via default",
+               f'socket "{self.file("ctl")}"', f"listen on {ADDRESS}", "transparent-as yes"]
+        for p in self.peers:
+            out.append(f"""neighbor {p['address']} {{
+  remote-as {p['asn']}
+  local-address {ADDRESS}
+  multihop 64
+  passive
+}}""")
+        return "\n".join([*out, "allow from any", "allow to any"]) + "\n"
+
+    def argv(self):
+        # It changes its root to a folder that only its service makes: here in a /run of its own.
+        return ["unshare", "-m", "sh", "-ec",
+                'mount -t tmpfs -o mode=755 tmpfs /run; mkdir /run/openbgpd; exec "$@"',
+                "sh", self.program, "-d", "-f", self.file("config")]
+
+
+class Gobgp(Target):
+    """GoBGP 3."""
+
+    NAME, PACKAGE, PROGRAMS = "gobgp", "gobgpd", ("gobgpd",)
+    SETUP = "eBGP transit (its route server keeps a table per peer); prepends its AS"
+
+    def config(self):
+        out = [f"""[global.config]
+  as = {ASN}
+  router-id = "{ADDRESS}"
+  port = 179
+  local-address-list = ["{ADDRESS}"]"""]
+        for p in self.peers:
+            out.append(f"""[[neighbors]]
+  [neighbors.config]
+    neighbor-address = "{p['address']}"
+    peer-as = {p['asn']}
+  [neighbors.transport.config]
+    local-address = "{ADDRESS}"
+    passive-mode = true
+  [neighbors.ebgp-multihop.config]
+    enabled = true
+    multihop-ttl = 64
+  [[neighbors.afi-safis]]
+    [neighbors.afi-safis.config]
+      afi-safi-name = "ipv4-unicast\"""")
+        return "\n".join(out) + "\n"
+
+    def argv(self):
+        return [self.program, "-f", self.file("config"), "--api-hosts", "127.0.0.1:50051",
+                "-l", "warn", "--pprof-disable"]
+
+
+TARGETS = {t.NAME: t for t in (Vrs, Bird, Frr, Openbgpd, Gobgp)}

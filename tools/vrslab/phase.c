@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+/*
+ * Which clock a latency uses: the change's intended time, and the time at which recv() gave the
+ * bytes to the receiving thread. What waits in the sender, in a socket or in this reader counts
+ * as the target's; the lag histogram and the CPU shares tell how much of that was ours.
+ */
+
+#include "tools/vrslab/phase.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "io/bgp/notification.h"
+#include "tools/vrslab/words.h"
+
+enum {
+	NS_PER_S = 1000000000,
+	MAX_LATENCY_S = 3600,
+	DIGITS = 3,
+	SEND_SIZE = 256 << 10,
+	MAX_SESSIONS = 1024,
+	MAX_EVENTS = 64,
+	IDLE_NS = 20000000,
+};
+#define KEEPALIVE_NS (20ull * NS_PER_S)
+
+uint64_t vrs_lab_now(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t thread_cpu(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/* --- Sending --- */
+
+static bool script_left(const struct vrs_lab_session *s)
+{
+	return s->tx_fd >= 0 && s->script != NULL && s->at < s->script->stream.size;
+}
+
+/* Where the bytes end that are due now. Steps that become due are noted with their lag. */
+static size_t due_end(struct vrs_phase *p, struct vrs_lab_session *s, uint64_t now)
+{
+	const struct vrs_script *c = s->script;
+
+	while (s->step < c->n_steps && p->start_ns + c->steps[s->step].at_ns <= now) {
+		vrs_hdr_record(&p->lag, now - p->start_ns - c->steps[s->step].at_ns);
+		s->step++;
+	}
+	return s->step == 0 ? 0 : c->steps[s->step - 1].end;
+}
+
+/* @return false when the socket takes no more. */
+static bool send_due(struct vrs_phase *p, struct vrs_lab_session *s, size_t end)
+{
+	while (s->at < end) {
+		size_t size = VRS_MIN(end - s->at, (size_t)SEND_SIZE);
+		ssize_t n = send(s->tx_fd, s->script->stream.bytes + s->at, size,
+			MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return false;
+		if (n < 0) {
+			/* The reader finds out why. Nothing more can be sent. */
+			s->at = s->script->stream.size;
+			break;
+		}
+		s->at += (size_t)n;
+		s->n_tx_bytes += (size_t)n;
+		atomic_fetch_add_explicit(&p->n_tx_bytes, (uint64_t)n, memory_order_relaxed);
+	}
+	return true;
+}
+
+/* Only where a message ends, and only when nothing is on its way. */
+static void keep_alive(struct vrs_lab_session *s, uint64_t now)
+{
+	uint8_t buf[VRS_BGP_HEADER_SIZE] = {0};
+
+	if (s->tx_fd < 0 || now < s->sent_ns + KEEPALIVE_NS)
+		return;
+	if (s->script != NULL && s->step > 0 && s->at != s->script->steps[s->step - 1].end)
+		return;
+	s->sent_ns = now;
+	(void)send(s->tx_fd, buf, vrs_bgp_keepalive_encode(buf, sizeof(buf)),
+		MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* One round over the sessions. @return When the next bytes are due; 0 = everything is sent. */
+static uint64_t send_round(struct vrs_phase *p, struct pollfd *blocked, nfds_t *n_blocked)
+{
+	uint64_t next = UINT64_MAX;
+	bool left = false;
+
+	*n_blocked = 0;
+	for (size_t i = 0; i < p->n_sessions; i++) {
+		struct vrs_lab_session *s = &p->sessions[i];
+		uint64_t now = vrs_lab_now();
+
+		if (script_left(s)) {
+			size_t end = due_end(p, s, now);
+			if (s->at < end)
+				s->sent_ns = now;
+			if (!send_due(p, s, end))
+				blocked[(*n_blocked)++] =
+					(struct pollfd){.fd = s->tx_fd, .events = POLLOUT};
+			else if (s->step < s->script->n_steps)
+				next = VRS_MIN(next, p->start_ns + s->script->steps[s->step].at_ns);
+		}
+		keep_alive(s, now);
+		left = left || script_left(s);
+	}
+	return left ? next : 0;
+}
+
+static void *send_thread(void *arg)
+{
+	struct vrs_phase *p = arg;
+	static _Thread_local struct pollfd blocked[MAX_SESSIONS];
+	nfds_t n_blocked;
+
+	(void)prctl(PR_SET_TIMERSLACK, 1000UL);
+	while (!atomic_load(&p->stop)) {
+		uint64_t next = send_round(p, blocked, &n_blocked), now = vrs_lab_now();
+		if (next == 0 && !atomic_load(&p->sent)) {
+			p->sent_ns = now;
+			atomic_store(&p->sent, true);
+		}
+		/* Bounded, so that stopping and keepalives are seen. */
+		uint64_t until = next == 0 ? now + IDLE_NS : VRS_MIN(next, now + IDLE_NS);
+		if (until <= now)
+			continue;
+		struct timespec t = {.tv_nsec = (long)(until - now)};
+		(void)ppoll(blocked, n_blocked, &t, NULL);
+		if (n_blocked > 0)
+			p->blocked_ns += vrs_lab_now() - now;
+	}
+	p->tx_cpu_ns = thread_cpu();
+	return NULL;
+}
+
+/* --- Receiving --- */
+
+static void lose(struct vrs_phase *p, struct vrs_lab_session *s, const char *why)
+{
+	s->lost = true;
+	(void)snprintf(s->why, sizeof(s->why), "%s", why);
+	atomic_store(&p->lost, true);
+}
+
+/* The intended time of the change whose word it is; UINT64_MAX = it is none of this phase. */
+static uint64_t changed_at(const struct vrs_plan *plan, uint32_t word)
+{
+	if (vrs_word_is_change(word) && word - 1 - plan->first < plan->n_changes)
+		return plan->changes[word - 1 - plan->first].at_ns;
+	return UINT64_MAX;
+}
+
+/* A withdrawal carries no number: it is the first one planned after what was held. */
+static uint64_t withdrawn_at(const struct vrs_plan *plan, uint32_t number, uint32_t old)
+{
+	uint32_t i = VRS_CHANGE_NONE;
+
+	if (vrs_word_is_change(old) && old - 1 - plan->first < plan->n_changes)
+		i = plan->changes[old - 1 - plan->first].next;
+	else
+		i = plan->first_of[number];
+	while (i != VRS_CHANGE_NONE && !plan->changes[i].withdraw)
+		i = plan->changes[i].next;
+	return i == VRS_CHANGE_NONE ? UINT64_MAX : plan->changes[i].at_ns;
+}
+
+static void on_change(void *ctx, uint32_t number, uint32_t old, uint32_t word)
+{
+	struct vrs_phase *p = ctx;
+	uint64_t at;
+
+	if (old == word)
+		return;
+	at = word == 0 ? withdrawn_at(p->plan, number, old) : changed_at(p->plan, word);
+	if (at == UINT64_MAX)
+		return;
+	at += p->start_ns;
+	p->n_changes_seen++;
+	vrs_hdr_record(&p->received, p->now_ns > at ? p->now_ns - at : 0);
+}
+
+static void told(struct vrs_phase *p, struct vrs_lab_session *s, const struct vrs_bgp_nlri *nlri,
+	uint32_t word, uint64_t *counter)
+{
+	if (nlri->n == 0)
+		return;
+	(void)vrs_ledger_told(&s->ledger, nlri->afi, nlri->span, word,
+		p->plan != NULL && p->plan->n_changes > 0 ? on_change : NULL, p);
+	*counter += nlri->n;
+}
+
+static void on_update(struct vrs_phase *p, struct vrs_lab_session *s, struct vrs_span body)
+{
+	struct vrs_bgp_update u;
+	uint32_t word = 0;
+
+	s->n_rx_updates++;
+	vrs_bgp_update_decode(&s->ctx, body.data, body.size, &u);
+	if (u.verdict.action != VRS_BGP_ACCEPT)
+		s->n_rx_errors++;
+	if (u.verdict.action == VRS_BGP_RESET) {
+		lose(p, s, u.verdict.reason);
+		return;
+	}
+	told(p, s, &u.withdrawn, 0, &s->n_rx_withdrawn);
+	told(p, s, &u.mp_unreach, 0, &s->n_rx_withdrawn);
+	if (u.announced.n + u.mp_reach.n == 0)
+		return;
+	if (!u.announce_is_withdraw)
+		word = vrs_word_of_update(&u, s->target_as, s->own_as, p->by_sender);
+	told(p, s, &u.announced, word, &s->n_rx_announced);
+	told(p, s, &u.mp_reach, word, &s->n_rx_announced);
+}
+
+static void on_notification(
+	struct vrs_phase *p, struct vrs_lab_session *s, const struct vrs_bgp_message *m)
+{
+	struct vrs_bgp_notification n = {0};
+	char text[sizeof(s->why)];
+
+	if (vrs_bgp_notification_decode(m->body.data, m->body.size, &n) != 0) {
+		lose(p, s, "a NOTIFICATION that is cut short");
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "NOTIFICATION %u/%u %s, %s %.60s", n.code, n.subcode,
+		vrs_bgp_error_str(n.code), vrs_bgp_suberror_str(n.code, n.subcode), n.text);
+	lose(p, s, text);
+}
+
+/* Every whole message in rx. */
+static void take_messages(struct vrs_phase *p, struct vrs_lab_session *s)
+{
+	struct vrs_bgp_message m;
+	struct vrs_bgp_verdict v;
+	size_t at = 0;
+
+	while (!s->lost) {
+		enum vrs_bgp_frame f = vrs_bgp_message_frame(
+			s->rx + at, s->rx_size - at, VRS_BGP_MAX_SIZE, &m, &v);
+		if (f == VRS_BGP_FRAME_MORE)
+			break;
+		if (f == VRS_BGP_FRAME_ERROR) {
+			lose(p, s, v.reason);
+			break;
+		}
+		at += m.raw.size;
+		if (m.type == VRS_BGP_UPDATE)
+			on_update(p, s, m.body);
+		else if (m.type == VRS_BGP_NOTIFICATION)
+			on_notification(p, s, &m);
+	}
+	memmove(s->rx, s->rx + at, s->rx_size - at);
+	s->rx_size -= at;
+}
+
+/* One recv() of a session that has bytes. */
+static void receive(struct vrs_phase *p, struct vrs_lab_session *s)
+{
+	uint64_t before = s->n_rx_announced + s->n_rx_withdrawn;
+	uint32_t right = s->ledger.n_right;
+	ssize_t n = recv(s->rx_fd, s->rx + s->rx_size, VRS_LAB_RX_SIZE - s->rx_size, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	p->now_ns = vrs_lab_now();
+	if (n <= 0) {
+		lose(p, s, n == 0 ? "closed by the target" : strerrordesc_np(errno));
+		return;
+	}
+	s->n_rx_bytes += (size_t)n;
+	if (p->only_read)
+		return;
+	s->rx_size += (size_t)n;
+	take_messages(p, s);
+	uint64_t prefixes = s->n_rx_announced + s->n_rx_withdrawn - before;
+	if (prefixes == 0)
+		return;
+	p->last_rx_ns = p->now_ns;
+	s->right = vrs_ledger_right(&s->ledger);
+	atomic_fetch_add_explicit(&p->n_rx_prefixes, prefixes, memory_order_relaxed);
+	if (s->strict)
+		atomic_fetch_add_explicit(&p->n_right,
+			(uint64_t)(int64_t)(int32_t)(s->ledger.n_right - right),
+			memory_order_relaxed);
+}
+
+static bool all_right(const struct vrs_phase *p)
+{
+	for (size_t i = 0; i < p->n_sessions; i++) {
+		if (p->sessions[i].strict && !p->sessions[i].right)
+			return false;
+	}
+	return true;
+}
+
+/* The time counts at which it became right for good: it may be wrong again, in the meantime. */
+static void note_right(struct vrs_phase *p)
+{
+	bool right = all_right(p);
+
+	if (right && !p->in_right)
+		p->right_ns = p->last_rx_ns != 0 ? p->last_rx_ns : vrs_lab_now();
+	p->in_right = right;
+	atomic_store(&p->right, right);
+}
+
+static void *receive_thread(void *arg)
+{
+	struct vrs_phase *p = arg;
+	struct epoll_event events[MAX_EVENTS];
+	int ep = epoll_create1(EPOLL_CLOEXEC);
+
+	for (size_t i = 0; i < p->n_sessions; i++) {
+		struct vrs_lab_session *s = &p->sessions[i];
+		struct epoll_event e = {.events = EPOLLIN, .data.ptr = s};
+		if (s->rx_fd >= 0 && (ep < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, s->rx_fd, &e) != 0))
+			lose(p, s, strerrordesc_np(errno));
+	}
+	note_right(p);
+	while (ep >= 0 && !atomic_load(&p->stop)) {
+		int n = epoll_wait(ep, events, MAX_EVENTS, IDLE_NS / 1000000);
+		for (int i = 0; i < n; i++) {
+			struct vrs_lab_session *s = events[i].data.ptr;
+			receive(p, s);
+			if (s->lost)
+				(void)epoll_ctl(ep, EPOLL_CTL_DEL, s->rx_fd, NULL);
+		}
+		if (n > 0)
+			note_right(p);
+	}
+	if (ep >= 0)
+		(void)close(ep);
+	p->rx_cpu_ns = thread_cpu();
+	return NULL;
+}
+
+/* --- A phase --- */
+
+int vrs_phase_begin(struct vrs_phase *p)
+{
+	uint64_t right = 0;
+
+	if (p->n_sessions > MAX_SESSIONS)
+		return -EINVAL;
+	int rc = vrs_hdr_init(&p->received, (uint64_t)MAX_LATENCY_S * NS_PER_S, DIGITS);
+	if (rc == 0)
+		rc = vrs_hdr_init(&p->lag, (uint64_t)MAX_LATENCY_S * NS_PER_S, DIGITS);
+	for (size_t i = 0; i < p->n_sessions; i++) {
+		struct vrs_lab_session *s = &p->sessions[i];
+		s->step = s->at = 0;
+		s->right = p->only_read || vrs_ledger_right(&s->ledger);
+		right += s->strict && !p->only_read ? s->ledger.n_right : 0;
+	}
+	atomic_store(&p->n_right, right);
+	p->start_ns = vrs_lab_now();
+	if (rc == 0)
+		rc = -pthread_create(&p->rx, NULL, receive_thread, p);
+	if (rc != 0)
+		return rc;
+	rc = -pthread_create(&p->tx, NULL, send_thread, p);
+	if (rc != 0) {
+		atomic_store(&p->stop, true);
+		(void)pthread_join(p->rx, NULL);
+	}
+	return rc;
+}
+
+bool vrs_phase_over(struct vrs_phase *p)
+{
+	return atomic_load(&p->lost) || (atomic_load(&p->sent) && atomic_load(&p->right));
+}
+
+void vrs_phase_end(struct vrs_phase *p)
+{
+	atomic_store(&p->stop, true);
+	(void)pthread_join(p->tx, NULL);
+	(void)pthread_join(p->rx, NULL);
+	if (!p->in_right)
+		p->right_ns = 0;
+}
+
+void vrs_phase_fini(struct vrs_phase *p)
+{
+	vrs_hdr_fini(&p->received);
+	vrs_hdr_fini(&p->lag);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#pragma once
+
+/**
+ * @file
+ * One phase of a run: a thread that sends scripts when they are due, a thread that reads what
+ * comes and compares it with the ledgers. They share no lock and no queue, only counters: what
+ * was to be sent when stands in the plan.
+ *
+ *     vrs_phase_begin(&p);                       both threads run
+ *     while (!vrs_phase_over(&p) ...) sleep;     watch p.n_right, p.n_sent
+ *     vrs_phase_end(&p);                         both are joined; read the results
+ *
+ * A phase is over when everything is sent and every ledger that must be right is, or when a
+ * session is lost that must not be.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/bgp/update.h"
+#include "tools/vrslab/hdr.h"
+#include "tools/vrslab/script.h"
+#include "tools/vrslab/verify.h"
+
+/** Nanoseconds of CLOCK_MONOTONIC. */
+uint64_t vrs_lab_now(void);
+
+#define VRS_LAB_RX_SIZE ((size_t)256 << 10)
+
+/** One session, as a phase sees it. Kept over the phases of a run. */
+struct vrs_lab_session {
+	int tx_fd, rx_fd; /**< The same socket, but where two ends are ours. -1 = closed. */
+	struct vrs_bgp_decode_ctx ctx;
+	uint32_t target_as, own_as;
+	bool strict;              /**< Its ledger must become right. */
+	struct vrs_ledger ledger; /**< Of the receiving thread while a phase runs. */
+
+	/* Of the sending thread. */
+	const struct vrs_script *script; /**< NULL = sends nothing but keepalives. */
+	size_t step, at;
+	uint64_t sent_ns, n_tx_bytes;
+
+	/* Of the receiving thread. */
+	uint8_t *rx; /* VRS_LAB_RX_SIZE. */
+	size_t rx_size;
+	bool right;
+	bool lost;     /**< The target ended it. */
+	char why[160]; /**< How. */
+	uint64_t n_rx_bytes, n_rx_updates, n_rx_announced, n_rx_withdrawn, n_rx_errors;
+};
+
+struct vrs_phase {
+	/* Set before begin(). */
+	struct vrs_lab_session *sessions;
+	size_t n_sessions;
+	const struct vrs_plan *plan; /**< For latencies; NULL = none. */
+	bool by_sender;              /**< Who announced is part of a word (words.h). */
+	bool only_read;              /**< Count bytes, look at nothing: a sink. */
+
+	/* To be watched while it runs. */
+	atomic_uint_fast64_t n_right; /**< Prefixes as they must be, over the strict sessions. */
+	atomic_uint_fast64_t n_tx_bytes, n_rx_prefixes;
+	atomic_bool sent, right, lost;
+
+	/* Results, after end(). Times: nanoseconds of vrs_lab_now(). */
+	uint64_t start_ns;
+	uint64_t sent_ns;              /**< The last byte was with the kernel. */
+	uint64_t right_ns;             /**< The last ledger became right; 0 = never. */
+	uint64_t last_rx_ns;           /**< The last UPDATE. */
+	uint64_t tx_cpu_ns, rx_cpu_ns; /**< Of the threads. */
+	uint64_t blocked_ns;           /**< No socket took what was due. */
+	uint64_t n_changes_seen;       /**< Over all receivers. */
+	struct vrs_hdr received, lag;  /**< Change to receiver; intended to actual sending. */
+
+	/* Private. */
+	pthread_t tx, rx;
+	atomic_bool stop;
+	uint64_t now_ns; /* Of the receiving thread: when this batch had come. */
+	bool in_right;
+};
+
+/** @return 0 or a negative errno: then nothing runs. */
+VRS_NODISCARD int vrs_phase_begin(struct vrs_phase *p);
+
+/** @return Whether there is nothing more to wait for. */
+bool vrs_phase_over(struct vrs_phase *p);
+
+/** Stop and join both threads. */
+void vrs_phase_end(struct vrs_phase *p);
+
+/** Release the histograms. */
+void vrs_phase_fini(struct vrs_phase *p);

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rib/base/hash.h"
+#include "tools/vrslab/run.h"
+#include "tools/vrslab/synth.h"
+#include "tools/vrslab/words.h"
+
+#define NS_PER_S 1000000000ull
+
+static const struct vrs_profile profiles[] = {
+	{"load", "every sender announces its own table", VRS_PROFILE_LOAD,
+		{.senders = 1, .listeners = 1}},
+	{"load-same", "every sender announces the same table", VRS_PROFILE_LOAD,
+		{.senders = 4, .listeners = 1, .same = true}},
+	{"withdraw", "load, then every sender withdraws everything", VRS_PROFILE_WITHDRAW,
+		{.senders = 1, .listeners = 1}},
+	{"session-loss", "load, then the first sender's connection is closed", VRS_PROFILE_LOSS,
+		{.senders = 1, .listeners = 1}},
+	{"churn", "load, then announcements with a new path at a steady rate", VRS_PROFILE_CHURN,
+		{.senders = 1, .listeners = 1, .rate = 10000, .seconds = 10, .pool = 10000}},
+	{"flap-storm", "load, then a set of prefixes goes and comes", VRS_PROFILE_FLAP,
+		{.senders = 1,
+			.listeners = 1,
+			.rate = 10000,
+			.seconds = 10,
+			.pool = 5000,
+			.duty = 50,
+			.jitter = 20}},
+	{"path-hunting", "load, then longer and longer paths, then a withdrawal", VRS_PROFILE_HUNT,
+		{.senders = 1,
+			.listeners = 1,
+			.rate = 10000,
+			.seconds = 10,
+			.pool = 5000,
+			.depth = 4}},
+};
+
+const struct vrs_profile *vrs_profile_find(const char *name)
+{
+	for (size_t i = 0; i < VRS_N_ELEMS(profiles); i++) {
+		if (strcmp(profiles[i].name, name) == 0)
+			return &profiles[i];
+	}
+	return NULL;
+}
+
+void vrs_profile_print(FILE *to)
+{
+	for (size_t i = 0; i < VRS_N_ELEMS(profiles); i++) {
+		const struct vrs_profile *f = &profiles[i];
+		(void)fprintf(to, "%-13s %s\n%14s--senders %u --listeners %u", f->name, f->help, "",
+			f->params.senders, f->params.listeners);
+		if (f->params.rate > 0)
+			(void)fprintf(to, " --rate %u --seconds %u --pool %u", f->params.rate,
+				f->params.seconds, f->params.pool);
+		if (f->params.duty > 0)
+			(void)fprintf(
+				to, " --duty %u --jitter %u", f->params.duty, f->params.jitter);
+		if (f->params.depth > 0)
+			(void)fprintf(to, " --depth %u", f->params.depth);
+		(void)fputc('\n', to);
+	}
+}
+
+/* --- Tables --- */
+
+/* Routes first to end of a table as a table of their own: their sets come along. */
+static int slice(struct vrs_routes *to, const struct vrs_routes *from, size_t first, size_t end)
+{
+	uint32_t set = 0;
+	int rc = 0;
+
+	for (size_t i = first; i < end && rc == 0; i++) {
+		if (i == first || from->list[i].set != from->list[i - 1].set) {
+			struct vrs_span bytes = vrs_routes_set(from, from->list[i].set);
+			rc = vrs_routes_add_set(to, bytes.data, bytes.size, &set);
+		}
+		if (rc == 0)
+			rc = vrs_routes_add(to, &from->list[i].prefix, set);
+	}
+	return rc;
+}
+
+static int add_to_universe(struct vrs_run *r, const struct vrs_routes *routes)
+{
+	for (size_t i = 0; i < routes->n; i++) {
+		int64_t number = vrs_universe_add(&r->universe, &routes->list[i].prefix);
+		if (number < 0)
+			return (int)number;
+	}
+	return 0;
+}
+
+int vrs_run_tables(struct vrs_run *r)
+{
+	const struct vrs_run_options *o = &r->options;
+	size_t n_tables = o->params.same ? 1 : o->params.senders;
+	uint64_t n = (uint64_t)o->prefixes * n_tables;
+	struct vrs_routes all = {0};
+	struct vrs_synth synth = {.seed = o->seed};
+
+	if (n > VRS_SYNTH_MAX)
+		return -EINVAL;
+	*(o->ipv6 ? &synth.n_ip6 : &synth.n_ip4) = (uint32_t)n;
+	r->routes = calloc(n_tables + 1, sizeof(*r->routes));
+	int rc = r->routes == NULL ? -ENOMEM : vrs_universe_init(&r->universe, (uint32_t)n + 1);
+	if (rc == 0)
+		rc = vrs_synth_make(&synth, &all);
+	for (size_t i = 0; i < n_tables && rc == 0; i++)
+		rc = slice(&r->routes[i], &all, i * o->prefixes, (i + 1) * o->prefixes);
+	for (size_t i = 0; i < n_tables && rc == 0; i++)
+		rc = add_to_universe(r, &r->routes[i]);
+	vrs_routes_fini(&all);
+	return rc;
+}
+
+/* Prefix @p i of a sender, in the universe: tables were added one after the other. */
+static uint32_t number_of(const struct vrs_run *r, size_t sender, size_t i)
+{
+	return (uint32_t)((r->options.params.same ? 0 : sender) * r->options.prefixes + i);
+}
+
+/* --- What every session must hold --- */
+
+/* @p word of a sender's prefix for all others. Its own routes do not come back to it. */
+static void want(struct vrs_run *r, size_t sender, uint32_t number, uint32_t word)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (i != sender && (!r->options.params.same || i >= r->options.params.senders))
+			vrs_ledger_want(&r->sessions[i].ledger, number, word);
+	}
+}
+
+static void want_table(struct vrs_run *r, size_t sender, bool there)
+{
+	const struct vrs_routes *routes = vrs_run_routes(r, sender);
+
+	for (size_t i = 0; i < routes->n; i++) {
+		struct vrs_span set = vrs_routes_set(routes, routes->list[i].set);
+		want(r, sender, number_of(r, sender, i), there ? vrs_word_of_set(set, 0) : 0);
+	}
+}
+
+static void want_changes(struct vrs_run *r, const struct vrs_plan *plan)
+{
+	for (size_t i = 0; i < plan->n_changes; i++) {
+		const struct vrs_change *c = &plan->changes[i];
+		if (c->next == VRS_CHANGE_NONE)
+			want(r, c->prefix / r->options.prefixes, c->prefix,
+				c->withdraw ? 0 : vrs_word_of_change(plan->first + (uint32_t)i));
+	}
+}
+
+/* --- Scripts --- */
+
+struct vrs_stream_policy vrs_run_policy(const struct vrs_run *r, size_t sender)
+{
+	return (struct vrs_stream_policy){.asn = r->options.asn + (uint32_t)sender,
+		.as4 = true,
+		.next_hop = vrs_run_peer_addr(&r->options, sender)};
+}
+
+int vrs_profile_load(struct vrs_run *r, struct vrs_plan *plan)
+{
+	int rc = vrs_plan_init(plan, r->options.params.senders, r->universe.n, r->next_change);
+
+	for (size_t i = 0; i < r->options.params.senders && rc == 0; i++) {
+		struct vrs_stream_policy policy = vrs_run_policy(r, i);
+		rc = vrs_stream_announce(&plan->scripts[i].stream, vrs_run_routes(r, i),
+			r->options.ipv6 ? VRS_AFI_IP6 : VRS_AFI_IP4, &policy);
+		if (rc == 0 && plan->scripts[i].stream.n_refused > 0)
+			rc = -EMSGSIZE;
+		if (rc == 0)
+			rc = vrs_plan_step(plan, i, 0);
+		want_table(r, i, true);
+	}
+	return rc;
+}
+
+static int withdraw_all(struct vrs_run *r, struct vrs_plan *plan)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < r->options.params.senders && rc == 0; i++) {
+		rc = vrs_stream_withdraw(&plan->scripts[i].stream, vrs_run_routes(r, i),
+			r->options.ipv6 ? VRS_AFI_IP6 : VRS_AFI_IP4);
+		if (rc == 0)
+			rc = vrs_plan_step(plan, i, 0);
+		want_table(r, i, false);
+	}
+	return rc;
+}
+
+/* A change of @p sender's prefix @p i. */
+static int change(struct vrs_run *r, struct vrs_plan *plan, size_t sender, size_t i, uint64_t at_ns,
+	bool withdraw, unsigned hops)
+{
+	const struct vrs_routes *routes = vrs_run_routes(r, sender);
+	struct vrs_stream_policy policy = vrs_run_policy(r, sender);
+	struct vrs_plan_change c = {.sender = sender,
+		.at_ns = at_ns,
+		.number = number_of(r, sender, i),
+		.prefix = &routes->list[i].prefix,
+		.withdraw = withdraw,
+		.set = vrs_routes_set(routes, routes->list[i].set),
+		.hops = hops};
+
+	return vrs_plan_change(plan, &c, &policy);
+}
+
+/* A change before it is encoded. */
+struct event {
+	uint64_t at_ns, k; /* k: of the order in which they were made. */
+	uint32_t sender, member;
+	bool withdraw;
+	uint8_t hops;
+};
+
+static int by_time(const void *a, const void *b)
+{
+	const struct event *x = a, *y = b;
+
+	if (x->at_ns != y->at_ns)
+		return x->at_ns < y->at_ns ? -1 : 1;
+	return x->k < y->k ? -1 : x->k > y->k;
+}
+
+/* Down for 100 - duty per cent of two rounds, up for the rest; a jitter is so many per cent of
+ * half of the shorter, so that a prefix's changes keep their order. */
+static void flap(struct event *e, const struct vrs_run *r, uint64_t round, uint64_t round_ns)
+{
+	const struct vrs_profile_params *q = &r->options.params;
+	uint64_t up_ns = 2 * round_ns / 100 * q->duty, down_ns = 2 * round_ns - up_ns;
+	uint64_t most = VRS_MIN(up_ns, down_ns) / 2 / 100 * q->jitter;
+
+	e->withdraw = round % 2 == 0;
+	if (!e->withdraw)
+		e->at_ns += down_ns - round_ns;
+	e->at_ns += most > 0 ? vrs_hash_u64(e->k + (r->options.seed << 32)) % most : 0;
+}
+
+/* Change k of n is due at k / rate. By turns of the senders, each through its pool again and
+ * again; what happens to a prefix in a round is the kind's affair. */
+static void make_events(const struct vrs_run *r, struct event *events, uint64_t n)
+{
+	const struct vrs_profile_params *q = &r->options.params;
+	uint32_t pool = q->pool == 0 ? r->options.prefixes : VRS_MIN(q->pool, r->options.prefixes);
+	uint64_t round_ns = (uint64_t)pool * q->senders * NS_PER_S / q->rate;
+
+	for (uint64_t k = 0; k < n; k++) {
+		uint64_t turn = k / q->senders, round = turn / pool;
+		struct event *e = &events[k];
+
+		*e = (struct event){.at_ns = k * NS_PER_S / q->rate,
+			.k = k,
+			.sender = (uint32_t)(k % q->senders),
+			.member = (uint32_t)(turn % pool * r->options.prefixes / pool)};
+		if (r->options.profile->kind == VRS_PROFILE_FLAP) {
+			flap(e, r, round, round_ns);
+		} else if (r->options.profile->kind == VRS_PROFILE_HUNT) {
+			e->hops = (uint8_t)(round % (q->depth + 1) + 1);
+			e->withdraw = e->hops > q->depth;
+		}
+	}
+	qsort(events, n, sizeof(*events), by_time);
+}
+
+static int changes(struct vrs_run *r, struct vrs_plan *plan)
+{
+	uint64_t n = (uint64_t)r->options.params.rate * r->options.params.seconds;
+	struct event *events = calloc(n + 1, sizeof(*events));
+	int rc = events == NULL ? -ENOMEM : 0;
+
+	if (rc == 0)
+		make_events(r, events, n);
+	for (uint64_t k = 0; k < n && rc == 0; k++) {
+		const struct event *e = &events[k];
+		rc = change(r, plan, e->sender, e->member, e->at_ns, e->withdraw, e->hops);
+	}
+	free(events);
+	return rc;
+}
+
+int vrs_profile_main(struct vrs_run *r, struct vrs_plan *plan)
+{
+	int rc = vrs_plan_init(plan, r->options.params.senders, r->universe.n, r->next_change);
+
+	if (rc != 0)
+		return rc;
+	switch (r->options.profile->kind) {
+	case VRS_PROFILE_LOAD:
+		return 0;
+	case VRS_PROFILE_WITHDRAW:
+		return withdraw_all(r, plan);
+	case VRS_PROFILE_LOSS:
+		want_table(r, 0, false);
+		return 0;
+	default:
+		rc = changes(r, plan);
+		want_changes(r, plan);
+		r->next_change += (uint32_t)plan->n_changes;
+		return rc;
+	}
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#include "tools/vrslab/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tools/vrslab/progress.h"
+
+enum { SAMPLE_NS = 50000000, PAUSE_NS = 2000000, NS_PER_MS = 1000000 };
+#define NS_PER_S 1000000000ull
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+/* When the last thing is to be sent, in nanoseconds from the phase's start. */
+static uint64_t last_due(const struct vrs_plan *plan)
+{
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < plan->n_scripts; i++) {
+		const struct vrs_script *s = &plan->scripts[i];
+		if (s->n_steps > 0)
+			last = VRS_MAX(last, s->steps[s->n_steps - 1].at_ns);
+	}
+	return last;
+}
+
+static const char *verdict_of(const struct vrs_phase *p, bool target_gone)
+{
+	if (p->right_ns != 0 && atomic_load(&p->sent))
+		return "right";
+	if (target_gone)
+		return "the target died";
+	if (atomic_load(&p->lost))
+		return "a session was lost";
+	return interrupted ? "interrupted" : "timeout";
+}
+
+static void pause_ns(uint64_t ns)
+{
+	struct timespec t = {.tv_nsec = (long)ns};
+
+	(void)nanosleep(&t, NULL);
+}
+
+/* Watch a phase until it is over. @return Whether the target still lives. */
+static bool watch(struct vrs_run *r, const char *name, struct vrs_phase *p,
+	const struct vrs_machine_sample *from)
+{
+	uint64_t limit = p->start_ns + last_due(p->plan) + r->options.timeout_s * NS_PER_S;
+	uint64_t total = 0, next = p->start_ns;
+	struct vrs_progress bar;
+	bool alive = true;
+
+	for (size_t i = 0; i < r->n; i++)
+		total += r->sessions[i].strict ? r->universe.n : 0;
+	vrs_progress_init(&bar, name, "prefixes", true);
+	while (alive && !interrupted && !vrs_phase_over(p) && vrs_lab_now() < limit) {
+		if (vrs_lab_now() >= next) {
+			struct vrs_machine_sample now;
+			vrs_machine_sample(&now, r->options.pids, r->options.n_pids);
+			alive = now.n_alive == r->options.n_pids;
+			vrs_run_record_sample(r, name, p, from, &now);
+			vrs_progress_update(
+				&bar, atomic_load(&p->n_right), total, vrs_lab_now() / NS_PER_MS);
+			next += SAMPLE_NS;
+		}
+		pause_ns(PAUSE_NS);
+	}
+	vrs_progress_clear(&bar);
+	return alive;
+}
+
+/* @return Whether it ended well; what did not is recorded. */
+static bool run_phase(struct vrs_run *r, const char *name, const struct vrs_plan *plan)
+{
+	struct vrs_phase p = {.sessions = r->sessions, .n_sessions = r->n, .plan = plan};
+	struct vrs_machine_sample from, to;
+
+	for (size_t i = 0; i < plan->n_scripts; i++)
+		r->sessions[i].script = &plan->scripts[i];
+	vrs_machine_sample(&from, r->options.pids, r->options.n_pids);
+	int rc = vrs_phase_begin(&p);
+	if (rc != 0) {
+		vrs_run_record_result(r, "failed", strerrordesc_np(-rc));
+		vrs_phase_fini(&p);
+		return false;
+	}
+	bool alive = watch(r, name, &p, &from);
+	vrs_phase_end(&p);
+	vrs_machine_sample(&to, r->options.pids, r->options.n_pids);
+	const char *verdict = verdict_of(&p, !alive), *why = "";
+	vrs_run_record_phase(r, name, &p, verdict, &from, &to);
+	for (size_t i = 0; i < r->n; i++) {
+		r->sessions[i].script = NULL;
+		if (r->sessions[i].lost && why[0] == '\0')
+			why = r->sessions[i].why;
+	}
+	bool right = strcmp(verdict, "right") == 0;
+	if (!right)
+		vrs_run_record_result(r, verdict, why);
+	vrs_phase_fini(&p);
+	return right;
+}
+
+/* The first sender goes without a word, as a process that dies. */
+static void lose_first(struct vrs_run *r)
+{
+	struct vrs_lab_session *s = &r->sessions[0];
+
+	(void)close(s->tx_fd);
+	s->tx_fd = s->rx_fd = -1;
+	s->strict = false;
+}
+
+static bool run_phases(struct vrs_run *r)
+{
+	struct vrs_plan load = {0}, more = {0};
+	int rc = vrs_profile_load(r, &load);
+	bool right = rc == 0 && run_phase(r, "load", &load);
+
+	if (rc == 0)
+		vrs_plan_fini(&load);
+	if (right && r->options.profile->kind != VRS_PROFILE_LOAD) {
+		rc = vrs_profile_main(r, &more);
+		if (rc == 0 && r->options.profile->kind == VRS_PROFILE_LOSS)
+			lose_first(r);
+		right = rc == 0 && run_phase(r, r->options.profile->name, &more);
+		vrs_plan_fini(&more);
+	}
+	if (rc != 0)
+		vrs_run_record_result(r, "failed", strerrordesc_np(-rc));
+	if (right)
+		vrs_run_record_result(r, "right", "");
+	return right;
+}
+
+static int make_sessions(struct vrs_run *r)
+{
+	int rc = 0;
+
+	r->sessions = calloc(r->n, sizeof(*r->sessions));
+	if (r->sessions == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->n && rc == 0; i++) {
+		struct vrs_lab_session *s = &r->sessions[i];
+		s->tx_fd = s->rx_fd = -1;
+		/* Of a table that all have, a sender may hear or not: that is the target's choice. */
+		s->strict = !r->options.params.same || i >= r->options.params.senders;
+		s->rx = malloc(VRS_LAB_RX_SIZE);
+		rc = s->rx == NULL ? -ENOMEM : vrs_ledger_init(&s->ledger, &r->universe);
+	}
+	return rc;
+}
+
+static void fini(struct vrs_run *r)
+{
+	size_t n_tables = r->options.params.same ? 1 : r->options.params.senders;
+
+	for (size_t i = 0; r->sessions != NULL && i < r->n; i++) {
+		if (r->sessions[i].tx_fd >= 0)
+			(void)close(r->sessions[i].tx_fd);
+		free(r->sessions[i].rx);
+		vrs_ledger_fini(&r->sessions[i].ledger);
+	}
+	free(r->sessions);
+	for (size_t i = 0; r->routes != NULL && i < n_tables; i++)
+		vrs_routes_fini(&r->routes[i]);
+	free(r->routes);
+	vrs_universe_fini(&r->universe);
+	if (r->out != NULL && r->out != stdout)
+		(void)fclose(r->out);
+}
+
+static int run(struct vrs_run *r, int argc, char **argv)
+{
+	int rc = vrs_run_tables(r);
+
+	if (rc == 0)
+		rc = make_sessions(r);
+	if (rc != 0) {
+		(void)fprintf(stderr, "vrslab run: the tables: %s\n", strerrordesc_np(-rc));
+		return 1;
+	}
+	vrs_run_record_head(r, argc, argv);
+	if (vrs_run_connect(r) != 0) {
+		vrs_run_record_result(r, "not connected", "see stderr");
+		return 1;
+	}
+	vrs_run_record_established(r);
+	return run_phases(r) ? 0 : 1;
+}
+
+int vrs_run_main(int argc, char **argv)
+{
+	struct sigaction quiet = {.sa_handler = on_signal};
+	struct vrs_run r = {0};
+	int rc = vrs_run_options_parse(&r.options, argc, argv);
+
+	if (rc != 0)
+		return rc == 1 ? 0 : rc;
+	r.n = r.options.params.senders + r.options.params.listeners;
+	r.started_ns = vrs_lab_now();
+	r.out = r.options.out != NULL ? fopen(r.options.out, "we") : stdout;
+	if (r.out == NULL) {
+		(void)fprintf(
+			stderr, "vrslab run: %s: %s\n", r.options.out, strerrordesc_np(errno));
+		return 1;
+	}
+	(void)sigaction(SIGINT, &quiet, NULL);
+	(void)sigaction(SIGTERM, &quiet, NULL);
+	if (r.options.list_peers)
+		vrs_run_record_peers(&r);
+	else
+		rc = run(&r, argc, argv);
+	fini(&r);
+	return rc;
+}
+
+int vrs_profiles_main(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	vrs_profile_print(stdout);
+	return 0;
+}

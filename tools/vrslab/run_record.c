@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "tools/vrslab/run.h"
+
+static double seconds(uint64_t ns)
+{
+	return (double)ns / 1e9;
+}
+
+static json_int_t integer(uint64_t v)
+{
+	return (json_int_t)v;
+}
+
+/* Takes @p o. */
+static void put(const struct vrs_run *r, json_t *o)
+{
+	if (o == NULL)
+		return;
+	(void)json_object_set_new(o, "s", json_real(seconds(vrs_lab_now() - r->started_ns)));
+	(void)json_dumpf(o, r->out, JSON_COMPACT | JSON_REAL_PRECISION(13));
+	(void)fputc('\n', r->out);
+	(void)fflush(r->out);
+	json_decref(o);
+}
+
+static json_t *params(const struct vrs_profile_params *q)
+{
+	return json_pack("{s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "senders",
+		integer(q->senders), "listeners", integer(q->listeners), "same", q->same, "rate",
+		integer(q->rate), "seconds", integer(q->seconds), "pool", integer(q->pool), "duty",
+		integer(q->duty), "jitter", integer(q->jitter), "depth", integer(q->depth));
+}
+
+void vrs_run_record_head(const struct vrs_run *r, int argc, char **argv)
+{
+	const struct vrs_run_options *o = &r->options;
+	json_t *command = json_array();
+	char addr[VRS_ADDR_STRLEN];
+	struct timespec t;
+
+	(void)json_array_append_new(command, json_string("vrslab"));
+	for (int i = 0; i < argc; i++)
+		(void)json_array_append_new(command, json_string(argv[i]));
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	put(r,
+		json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:o, s:I, s:b, s:I, s:f, s:o}", "event",
+			"run", "vrslab", VRS_VERSION, "name", o->name, "target",
+			vrs_addr_str(&o->target, addr), "port", o->port, "profile",
+			o->profile->name, "parameters", params(&o->params), "prefixes",
+			integer(o->prefixes), "ipv6", o->ipv6, "seed", integer(o->seed), "started",
+			(double)t.tv_sec + (double)t.tv_nsec / 1e9, "command", command));
+}
+
+void vrs_run_record_peers(const struct vrs_run *r)
+{
+	const struct vrs_run_options *o = &r->options;
+
+	for (size_t i = 0; i < r->n; i++) {
+		struct vrs_addr a = vrs_run_peer_addr(o, i);
+		char addr[VRS_ADDR_STRLEN];
+		put(r,
+			json_pack("{s:s, s:s, s:I, s:s}", "event", "peer", "address",
+				vrs_addr_str(&a, addr), "asn", integer(o->asn + i), "role",
+				i < o->params.senders ? "sender" : "listener"));
+	}
+}
+
+void vrs_run_record_established(const struct vrs_run *r)
+{
+	put(r,
+		json_pack("{s:s, s:I, s:I}", "event", "established", "sessions", integer(r->n),
+			"target_asn", integer(r->sessions[0].target_as)));
+}
+
+static uint64_t strict_total(const struct vrs_run *r)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		n += r->sessions[i].strict ? r->universe.n : 0;
+	return n;
+}
+
+static double share(uint64_t n, uint64_t of)
+{
+	return of == 0 ? 1 : (double)n / (double)of;
+}
+
+void vrs_run_record_sample(const struct vrs_run *r, const char *phase, const struct vrs_phase *p,
+	const struct vrs_machine_sample *from, const struct vrs_machine_sample *now)
+{
+	put(r,
+		json_pack("{s:s, s:s, s:f, s:f, s:I, s:I, s:f, s:I, s:f, s:f, s:f}", "event",
+			"sample", "phase", phase, "phase_s", seconds(vrs_lab_now() - p->start_ns),
+			"right", share(atomic_load(&p->n_right), strict_total(r)), "sent_bytes",
+			integer(atomic_load(&p->n_tx_bytes)), "received_prefixes",
+			integer(atomic_load(&p->n_rx_prefixes)), "target_cpu_s",
+			now->target_cpu_s - from->target_cpu_s, "target_rss_bytes",
+			integer(now->target_rss), "own_cpu_s", now->own_cpu_s - from->own_cpu_s,
+			"foreign_cpu_s", vrs_machine_foreign(from, now), "stolen_cpu_s",
+			now->stolen_cpu_s - from->stolen_cpu_s));
+}
+
+static void put_histogram(
+	const struct vrs_run *r, const char *phase, const char *measure, const struct vrs_hdr *h)
+{
+	if (h->n == 0)
+		return;
+	char *text = vrs_hdr_encode(h);
+	put(r,
+		json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:s}", "event",
+			"histogram", "phase", phase, "measure", measure, "n", integer(h->n),
+			"min_ns", integer(h->min), "p50_ns", integer(vrs_hdr_percentile(h, 50)),
+			"p90_ns", integer(vrs_hdr_percentile(h, 90)), "p99_ns",
+			integer(vrs_hdr_percentile(h, 99)), "p999_ns",
+			integer(vrs_hdr_percentile(h, 99.9)), "max_ns", integer(h->max), "mean_ns",
+			vrs_hdr_mean(h), "hdr", text != NULL ? text : ""));
+	free(text);
+}
+
+/* What the sessions have moved since they came up. */
+static json_t *traffic(const struct vrs_run *r)
+{
+	uint64_t tx = 0, rx = 0, updates = 0, announced = 0, withdrawn = 0, errors = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct vrs_lab_session *s = &r->sessions[i];
+		tx += s->n_tx_bytes;
+		rx += s->n_rx_bytes;
+		updates += s->n_rx_updates;
+		announced += s->n_rx_announced;
+		withdrawn += s->n_rx_withdrawn;
+		errors += s->n_rx_errors;
+	}
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "sent_bytes", integer(tx),
+		"received_bytes", integer(rx), "received_updates", integer(updates),
+		"received_announced", integer(announced), "received_withdrawn", integer(withdrawn),
+		"received_errors", integer(errors));
+}
+
+void vrs_run_record_phase(const struct vrs_run *r, const char *phase, const struct vrs_phase *p,
+	const char *verdict, const struct vrs_machine_sample *from,
+	const struct vrs_machine_sample *to)
+{
+	uint64_t end = p->right_ns != 0 ? p->right_ns : vrs_lab_now();
+	double took = seconds(end > p->start_ns ? end - p->start_ns : 0);
+	json_t *generator = json_pack("{s:f, s:f, s:f, s:I}", "sender_cpu_s", seconds(p->tx_cpu_ns),
+		"receiver_cpu_s", seconds(p->rx_cpu_ns), "blocked_s", seconds(p->blocked_ns),
+		"lag_p99_ns", integer(vrs_hdr_percentile(&p->lag, 99)));
+
+	put_histogram(r, phase, "received", &p->received);
+	if (p->lag.n > 1)
+		put_histogram(r, phase, "lag", &p->lag);
+	put(r,
+		json_pack("{s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:o, s:f, s:I, s:I, s:f, s:f, s:f, "
+			  "s:o}",
+			"event", "phase", "phase", phase, "verdict", verdict, "seconds", took,
+			"sent_s", p->sent_ns != 0 ? seconds(p->sent_ns - p->start_ns) : -1.0,
+			"changes", integer(p->plan != NULL ? p->plan->n_changes : 0),
+			"changes_seen", integer(p->n_changes_seen), "traffic", traffic(r),
+			"target_cpu_s", to->target_cpu_s - from->target_cpu_s, "target_rss_bytes",
+			integer(to->target_rss), "target_peak_bytes", integer(to->target_peak),
+			"own_cpu_s", to->own_cpu_s - from->own_cpu_s, "foreign_cpu_s",
+			vrs_machine_foreign(from, to), "stolen_cpu_s",
+			to->stolen_cpu_s - from->stolen_cpu_s, "generator", generator));
+}
+
+void vrs_run_record_result(const struct vrs_run *r, const char *verdict, const char *why)
+{
+	put(r, json_pack("{s:s, s:s, s:s}", "event", "result", "verdict", verdict, "why", why));
+}
