@@ -192,6 +192,31 @@ static void a_million_takes_no_time(void **)
 	vrs_routes_fini(&r);
 }
 
+/* Some daemons send a repeated community once: what came back would look wrong. */
+static void no_community_comes_twice_in_a_set(void **state)
+{
+	struct vrs_synth synth = {.n_ip4 = 400000, .seed = 1};
+	struct vrs_routes routes = {0};
+	struct vrs_bgp_attr a;
+	size_t n = 0;
+
+	assert_int_equal(vrs_synth_make(&synth, &routes), 0);
+	for (uint32_t set = 0; set < routes.n_sets; set++) {
+		struct vrs_reader r = vrs_reader_span(vrs_routes_set(&routes, set));
+		while (vrs_bgp_attr_next(&r, &a)) {
+			if (a.code != VRS_BGP_COMMUNITIES)
+				continue;
+			for (size_t i = 0; i < a.value.size; i += 4, n++) {
+				for (size_t j = 0; j < i; j += 4)
+					assert_memory_not_equal(
+						a.value.data + i, a.value.data + j, 4);
+			}
+		}
+	}
+	assert_true(n > routes.n_sets);
+	vrs_routes_fini(&routes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +227,7 @@ int main(void)
 		cmocka_unit_test(any_size_has_no_duplicates),
 		cmocka_unit_test(the_largest_table_fits),
 		cmocka_unit_test(a_million_takes_no_time),
+		cmocka_unit_test(no_community_comes_twice_in_a_set),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,6 +85,23 @@ static bool watch(struct vrs_run *r, const char *name, struct vrs_phase *p,
 	return alive;
 }
 
+/* What is wrong with session @p i, if anything. */
+static void tell_wrong(const struct vrs_run *r, size_t i, char *to, size_t size)
+{
+	const struct vrs_lab_session *s = &r->sessions[i];
+	struct vrs_addr a = vrs_run_peer_addr(&r->options, i);
+	char addr[VRS_ADDR_STRLEN];
+
+	(void)vrs_addr_str(&a, addr);
+	if (s->lost)
+		(void)snprintf(to, size, "%s: %s", addr, s->why);
+	else if (s->strict && !vrs_ledger_right(&s->ledger))
+		(void)snprintf(to, size,
+			"%s: %u of %u prefixes are not as they must be, %llu strange ones", addr,
+			r->universe.n - s->ledger.n_right, r->universe.n,
+			(unsigned long long)s->ledger.n_strange);
+}
+
 /* @return Whether it ended well; what did not is recorded. */
 static bool run_phase(struct vrs_run *r, const char *name, const struct vrs_plan *plan)
 {
@@ -103,12 +120,13 @@ static bool run_phase(struct vrs_run *r, const char *name, const struct vrs_plan
 	bool alive = watch(r, name, &p, &from);
 	vrs_phase_end(&p);
 	vrs_machine_sample(&to, r->options.pids, r->options.n_pids);
-	const char *verdict = verdict_of(&p, !alive), *why = "";
+	const char *verdict = verdict_of(&p, !alive);
+	char why[256] = "";
 	vrs_run_record_phase(r, name, &p, verdict, &from, &to);
 	for (size_t i = 0; i < r->n; i++) {
 		r->sessions[i].script = NULL;
-		if (r->sessions[i].lost && why[0] == '\0')
-			why = r->sessions[i].why;
+		if (why[0] == '\0')
+			tell_wrong(r, i, why, sizeof(why));
 	}
 	bool right = strcmp(verdict, "right") == 0;
 	if (!right)

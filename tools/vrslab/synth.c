@@ -287,6 +287,20 @@ static void write_u32(struct vrs_writer *w, uint8_t flags, uint8_t code, uint32_
 	vrs_bgp_attr_write(w, flags, code, (struct vrs_span){bytes, sizeof(bytes)});
 }
 
+/* One that is not among the @p n before it: some daemons send a repeated one once. */
+static uint32_t draw_community(struct generator *g, const uint32_t *before, unsigned n)
+{
+	for (;;) {
+		uint32_t c = (1000 + 37 * below(g, 24)) << 16 | below(g, 30000);
+		unsigned i = 0;
+
+		while (i < n && before[i] != c)
+			i++;
+		if (i == n)
+			return c;
+	}
+}
+
 static void write_communities(struct generator *g, struct vrs_writer *w)
 {
 	const uint8_t flags = VRS_BGP_FLAG_OPTIONAL | VRS_BGP_FLAG_TRANSITIVE;
@@ -294,8 +308,11 @@ static void write_communities(struct generator *g, struct vrs_writer *w)
 	if (below(g, 5) == 0)
 		return;
 	size_t at = vrs_bgp_attr_open(w, flags, VRS_BGP_COMMUNITIES);
-	for (unsigned n = 1 + below(g, 8); n > 0; n--)
-		vrs_write_u32(w, (1000 + 37 * below(g, 24)) << 16 | below(g, 30000));
+	uint32_t list[8];
+	for (unsigned i = 0, n = 1 + below(g, 8); i < n; i++) {
+		list[i] = draw_community(g, list, i);
+		vrs_write_u32(w, list[i]);
+	}
 	vrs_bgp_attr_close(w, at);
 }
 
