@@ -61,7 +61,7 @@ class Vrslab(unittest.TestCase):
     def test_every_profile(self):
         names = [line.split()[0] for line in self.vrslab("profiles").stdout.splitlines()
                  if not line.startswith(" ")]
-        self.assertGreaterEqual(len(names), 7)
+        self.assertGreaterEqual(len(names), 12)
         for name in names:
             with self.subTest(name):
                 more = ("--rate", "2k", "--seconds", "1", "--pool", "100")
@@ -79,8 +79,10 @@ class Vrslab(unittest.TestCase):
         if last["changes"] == 0:
             return
         self.assertEqual(last["changes"], 2000)
-        self.assertGreater(last["changes_seen"], 2000)
-        self.assertLessEqual(last["changes_seen"], 2 * 2000)
+        # A slow reader's latencies do not count; what was overtaken is not seen.
+        fast = 2 - records[0]["parameters"]["slow"]
+        self.assertGreater(last["changes_seen"], fast * 1500)
+        self.assertLessEqual(last["changes_seen"], fast * 2000)
         heard = [r for r in records if r["event"] == "histogram" and r["measure"] == "received"]
         self.assertEqual(heard[0]["n"], last["changes_seen"])
         self.assertLessEqual(heard[0]["p50_ns"], heard[0]["p99_ns"])

@@ -85,17 +85,32 @@ static void want_table(struct bench *b)
 	assert_int_equal(vrs_plan_step(&b->plan, 0, 0), 0);
 }
 
+/* Of @p n prefixes from @p i on, in one UPDATE. */
+static void change_some(
+	struct bench *b, uint32_t i, uint32_t n, uint64_t at_ns, enum vrs_change_kind kind)
+{
+	struct vrs_prefix prefixes[N];
+	uint32_t numbers[N], from = (uint32_t)b->plan.n_changes;
+	struct vrs_plan_change c = {.at_ns = at_ns,
+		.numbers = numbers,
+		.prefixes = prefixes,
+		.n = n,
+		.kind = kind,
+		.set = vrs_routes_set(&b->routes, b->routes.list[i].set)};
+
+	for (uint32_t k = 0; k < n; k++) {
+		numbers[k] = i + k;
+		prefixes[k] = b->routes.list[i + k].prefix;
+	}
+	assert_int_equal(vrs_plan_change(&b->plan, &c, &b->policy), 0);
+	assert_int_equal(b->plan.n_changes, from + n);
+	for (uint32_t k = 0; k < n; k++)
+		vrs_ledger_want(&b->sessions[1].ledger, i + k, vrs_plan_word(&b->plan, from + k));
+}
+
 static void change(struct bench *b, uint32_t i, uint64_t at_ns, bool withdraw)
 {
-	struct vrs_plan_change c = {.at_ns = at_ns,
-		.number = i,
-		.prefix = &b->routes.list[i].prefix,
-		.withdraw = withdraw,
-		.set = vrs_routes_set(&b->routes, b->routes.list[i].set)};
-	uint32_t number = b->plan.first + (uint32_t)b->plan.n_changes;
-
-	assert_int_equal(vrs_plan_change(&b->plan, &c, &b->policy), 0);
-	vrs_ledger_want(&b->sessions[1].ledger, i, withdraw ? 0 : vrs_word_of_change(number));
+	change_some(b, i, 1, at_ns, withdraw ? VRS_CHANGE_WITHDRAW : VRS_CHANGE_PATH);
 }
 
 /* Run it for at most @p max_ms. */
@@ -160,6 +175,42 @@ static void changes_are_timed_from_when_they_were_due(void **state)
 	unmake(&b);
 }
 
+/* Changes of one UPDATE have one word and one time, and each prefix its own next change. */
+static void an_update_may_hold_many_changes(void **state)
+{
+	struct bench b;
+
+	make(&b);
+	change_some(&b, 0, N, 0, VRS_CHANGE_ATTRIBUTE);
+	change_some(&b, 10, 20, 1000000, VRS_CHANGE_WITHDRAW);
+	change_some(&b, 30, 1, 1000000, VRS_CHANGE_MALFORMED);
+	uint32_t word = vrs_plan_word(&b.plan, 29);
+	assert_int_equal(word, vrs_plan_word(&b.plan, 10));
+	assert_int_equal(vrs_plan_find(&b.plan, word, 29), 29);
+	assert_int_equal(vrs_plan_find(&b.plan, word, N), VRS_CHANGE_NONE);
+	assert_int_equal(vrs_plan_find(&b.plan, 0, 0), VRS_CHANGE_NONE);
+	run(&b, MAX_MS);
+	assert_true(b.phase.right_ns != 0);
+	assert_int_equal(b.phase.n_changes_seen, N + 21);
+	assert_int_equal(b.sessions[1].ledger.n_held, N - 21);
+	assert_int_equal(b.sessions[1].n_rx_errors, 1);
+	unmake(&b);
+}
+
+/* A slow reader hears everything, late, and none of its latencies counts. */
+static void a_slow_reader_is_right_in_the_end(void **state)
+{
+	struct bench b;
+
+	make(&b);
+	b.sessions[1].deaf_ns = 100000000;
+	change_some(&b, 0, N, 0, VRS_CHANGE_PATH);
+	run(&b, MAX_MS);
+	assert_true(b.phase.right_ns >= b.phase.start_ns + b.sessions[1].deaf_ns);
+	assert_int_equal(b.phase.n_changes_seen, 0);
+	unmake(&b);
+}
+
 static void a_closed_session_is_lost(void **state)
 {
 	struct bench b;
@@ -195,6 +246,8 @@ int main(void)
 		cmocka_unit_test(a_table_comes_out_right),
 		cmocka_unit_test(one_wrong_route_is_not_right),
 		cmocka_unit_test(changes_are_timed_from_when_they_were_due),
+		cmocka_unit_test(an_update_may_hold_many_changes),
+		cmocka_unit_test(a_slow_reader_is_right_in_the_end),
 		cmocka_unit_test(a_closed_session_is_lost),
 		cmocka_unit_test(garbage_is_named),
 	};

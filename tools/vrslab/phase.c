@@ -170,22 +170,19 @@ static void lose(struct vrs_phase *p, struct vrs_lab_session *s, const char *why
 }
 
 /* The intended time of the change whose word it is; UINT64_MAX = it is none of this phase. */
-static uint64_t changed_at(const struct vrs_plan *plan, uint32_t word)
+static uint64_t changed_at(const struct vrs_plan *plan, uint32_t number, uint32_t word)
 {
-	if (vrs_word_is_change(word) && word - 1 - plan->first < plan->n_changes)
-		return plan->changes[word - 1 - plan->first].at_ns;
-	return UINT64_MAX;
+	uint32_t i = vrs_plan_find(plan, word, number);
+
+	return i == VRS_CHANGE_NONE ? UINT64_MAX : plan->changes[i].at_ns;
 }
 
 /* A withdrawal carries no number: it is the first one planned after what was held. */
 static uint64_t withdrawn_at(const struct vrs_plan *plan, uint32_t number, uint32_t old)
 {
-	uint32_t i = VRS_CHANGE_NONE;
+	uint32_t i = vrs_plan_find(plan, old, number);
 
-	if (vrs_word_is_change(old) && old - 1 - plan->first < plan->n_changes)
-		i = plan->changes[old - 1 - plan->first].next;
-	else
-		i = plan->first_of[number];
+	i = i != VRS_CHANGE_NONE ? plan->changes[i].next : plan->first_of[number];
 	while (i != VRS_CHANGE_NONE && !plan->changes[i].withdraw)
 		i = plan->changes[i].next;
 	return i == VRS_CHANGE_NONE ? UINT64_MAX : plan->changes[i].at_ns;
@@ -198,8 +195,8 @@ static void on_change(void *ctx, uint32_t number, uint32_t old, uint32_t word)
 
 	if (old == word)
 		return;
-	at = word == 0 ? withdrawn_at(p->plan, number, old) : changed_at(p->plan, word);
-	if (at == UINT64_MAX)
+	at = word == 0 ? withdrawn_at(p->plan, number, old) : changed_at(p->plan, number, word);
+	if (at == UINT64_MAX || p->deaf)
 		return;
 	at += p->start_ns;
 	p->n_changes_seen++;
@@ -285,6 +282,8 @@ static void receive(struct vrs_phase *p, struct vrs_lab_session *s)
 {
 	uint64_t before = s->n_rx_announced + s->n_rx_withdrawn;
 	uint32_t right = s->ledger.n_right;
+
+	p->deaf = s->deaf_ns > 0;
 	ssize_t n = recv(s->rx_fd, s->rx + s->rx_size, VRS_LAB_RX_SIZE - s->rx_size, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -331,20 +330,35 @@ static void note_right(struct vrs_phase *p)
 	atomic_store(&p->right, right);
 }
 
+/* Listen to the sessions whose time of deafness ends in (@p from, @p to]. */
+static void listen_to(struct vrs_phase *p, int ep, uint64_t from, uint64_t to)
+{
+	for (size_t i = 0; i < p->n_sessions; i++) {
+		struct vrs_lab_session *s = &p->sessions[i];
+		struct epoll_event e = {.events = EPOLLIN, .data.ptr = s};
+		uint64_t at = p->start_ns + s->deaf_ns;
+		if (s->rx_fd >= 0 && at > from && at <= to &&
+			(ep < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, s->rx_fd, &e) != 0))
+			lose(p, s, strerrordesc_np(errno));
+	}
+}
+
 static void *receive_thread(void *arg)
 {
 	struct vrs_phase *p = arg;
 	struct epoll_event events[MAX_EVENTS];
+	uint64_t listened = 0, deaf_until = p->start_ns;
 	int ep = epoll_create1(EPOLL_CLOEXEC);
 
-	for (size_t i = 0; i < p->n_sessions; i++) {
-		struct vrs_lab_session *s = &p->sessions[i];
-		struct epoll_event e = {.events = EPOLLIN, .data.ptr = s};
-		if (s->rx_fd >= 0 && (ep < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, s->rx_fd, &e) != 0))
-			lose(p, s, strerrordesc_np(errno));
-	}
+	for (size_t i = 0; i < p->n_sessions; i++)
+		deaf_until = VRS_MAX(deaf_until, p->start_ns + p->sessions[i].deaf_ns);
 	note_right(p);
 	while (ep >= 0 && !atomic_load(&p->stop)) {
+		if (listened < deaf_until) {
+			uint64_t now = vrs_lab_now();
+			listen_to(p, ep, listened, now);
+			listened = now;
+		}
 		int n = epoll_wait(ep, events, MAX_EVENTS, IDLE_NS / 1000000);
 		for (int i = 0; i < n; i++) {
 			struct vrs_lab_session *s = events[i].data.ptr;

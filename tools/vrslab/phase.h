@@ -39,7 +39,10 @@ struct vrs_lab_session {
 	int tx_fd, rx_fd; /**< The same socket, but where two ends are ours. -1 = closed. */
 	struct vrs_bgp_decode_ctx ctx;
 	uint32_t target_as, own_as;
-	bool strict;              /**< Its ledger must become right. */
+	bool strict; /**< Its ledger must become right. */
+	/** A slow reader: read nothing in the first so many nanoseconds of a phase. Its latencies are
+	 *  not recorded. */
+	uint64_t deaf_ns;
 	struct vrs_ledger ledger; /**< Of the receiving thread while a phase runs. */
 
 	/* Of the sending thread. */
@@ -84,6 +87,7 @@ struct vrs_phase {
 	atomic_bool stop;
 	uint64_t now_ns; /* Of the receiving thread: when this batch had come. */
 	bool in_right;
+	bool deaf; /* The session at hand is a slow reader. */
 };
 
 /** @return 0 or a negative errno: then nothing runs. */

@@ -18,12 +18,34 @@ static const struct vrs_profile profiles[] = {
 		{.senders = 1, .listeners = 1}},
 	{"load-same", "every sender announces the same table", VRS_PROFILE_LOAD,
 		{.senders = 4, .listeners = 1, .same = true}},
+	{"mesh", "many senders with tables of their own, each of which hears all others",
+		VRS_PROFILE_LOAD, {.senders = 10}},
 	{"withdraw", "load, then every sender withdraws everything", VRS_PROFILE_WITHDRAW,
 		{.senders = 1, .listeners = 1}},
 	{"session-loss", "load, then the first sender's connection is closed", VRS_PROFILE_LOSS,
 		{.senders = 1, .listeners = 1}},
+	{"next-hop-move", "load of one table by all, then the one that was preferred dies",
+		VRS_PROFILE_MOVE, {.senders = 2, .listeners = 1, .same = true}},
 	{"churn", "load, then announcements with a new path at a steady rate", VRS_PROFILE_CHURN,
 		{.senders = 1, .listeners = 1, .rate = 10000, .seconds = 10, .pool = 10000}},
+	{"attribute-only", "load, then announcements with a new community and the old path",
+		VRS_PROFILE_ATTRS,
+		{.senders = 1, .listeners = 1, .rate = 10000, .seconds = 10, .pool = 10000}},
+	{"slow-reader", "churn, while a listener reads nothing", VRS_PROFILE_CHURN,
+		{.senders = 1,
+			.listeners = 2,
+			.rate = 10000,
+			.seconds = 10,
+			.pool = 10000,
+			.slow = 1}},
+	{"malformed-mix", "churn with malformed UPDATEs that are to be treated as withdrawals",
+		VRS_PROFILE_CHURN,
+		{.senders = 1,
+			.listeners = 1,
+			.rate = 10000,
+			.seconds = 10,
+			.pool = 10000,
+			.malformed = 10}},
 	{"flap-storm", "load, then a set of prefixes goes and comes", VRS_PROFILE_FLAP,
 		{.senders = 1,
 			.listeners = 1,
@@ -64,6 +86,10 @@ void vrs_profile_print(FILE *to)
 				to, " --duty %u --jitter %u", f->params.duty, f->params.jitter);
 		if (f->params.depth > 0)
 			(void)fprintf(to, " --depth %u", f->params.depth);
+		if (f->params.slow > 0)
+			(void)fprintf(to, " --slow %u", f->params.slow);
+		if (f->params.malformed > 0)
+			(void)fprintf(to, " --malformed %u", f->params.malformed);
 		(void)fputc('\n', to);
 	}
 }
@@ -140,9 +166,15 @@ static void want(struct vrs_run *r, size_t sender, uint32_t number, uint32_t wor
 static void want_table(struct vrs_run *r, size_t sender, bool there)
 {
 	const struct vrs_routes *routes = vrs_run_routes(r, sender);
+	struct vrs_stream_policy policy = vrs_run_policy(r, sender);
+	uint8_t buf[VRS_BGP_CANONICAL_MAX];
 
 	for (size_t i = 0; i < routes->n; i++) {
 		struct vrs_span set = vrs_routes_set(routes, routes->list[i].set);
+		if (policy.prepend > 0)
+			set = (struct vrs_span){buf,
+				vrs_stream_prepend(
+					set, policy.asn, policy.prepend, buf, sizeof(buf))};
 		want(r, sender, number_of(r, sender, i), there ? vrs_word_of_set(set, 0) : 0);
 	}
 }
@@ -153,7 +185,7 @@ static void want_changes(struct vrs_run *r, const struct vrs_plan *plan)
 		const struct vrs_change *c = &plan->changes[i];
 		if (c->next == VRS_CHANGE_NONE)
 			want(r, c->prefix / r->options.prefixes, c->prefix,
-				c->withdraw ? 0 : vrs_word_of_change(plan->first + (uint32_t)i));
+				vrs_plan_word(plan, (uint32_t)i));
 	}
 }
 
@@ -161,7 +193,11 @@ static void want_changes(struct vrs_run *r, const struct vrs_plan *plan)
 
 struct vrs_stream_policy vrs_run_policy(const struct vrs_run *r, size_t sender)
 {
+	/* The first one's path is the shortest, and what it announces is what all must have. */
+	bool ranked = r->options.profile->kind == VRS_PROFILE_MOVE;
+
 	return (struct vrs_stream_policy){.asn = r->options.asn + (uint32_t)sender,
+		.prepend = ranked ? (unsigned)sender : 0,
 		.as4 = true,
 		.next_hop = vrs_run_peer_addr(&r->options, sender)};
 }
@@ -178,7 +214,8 @@ int vrs_profile_load(struct vrs_run *r, struct vrs_plan *plan)
 			rc = -EMSGSIZE;
 		if (rc == 0)
 			rc = vrs_plan_step(plan, i, 0);
-		want_table(r, i, true);
+		if (i == 0 || !r->options.params.same)
+			want_table(r, i, true);
 	}
 	return rc;
 }
@@ -197,30 +234,31 @@ static int withdraw_all(struct vrs_run *r, struct vrs_plan *plan)
 	return rc;
 }
 
-/* A change of @p sender's prefix @p i. */
-static int change(struct vrs_run *r, struct vrs_plan *plan, size_t sender, size_t i, uint64_t at_ns,
-	bool withdraw, unsigned hops)
-{
-	const struct vrs_routes *routes = vrs_run_routes(r, sender);
-	struct vrs_stream_policy policy = vrs_run_policy(r, sender);
-	struct vrs_plan_change c = {.sender = sender,
-		.at_ns = at_ns,
-		.number = number_of(r, sender, i),
-		.prefix = &routes->list[i].prefix,
-		.withdraw = withdraw,
-		.set = vrs_routes_set(routes, routes->list[i].set),
-		.hops = hops};
-
-	return vrs_plan_change(plan, &c, &policy);
-}
-
 /* A change before it is encoded. */
 struct event {
 	uint64_t at_ns, k; /* k: of the order in which they were made. */
 	uint32_t sender, member;
-	bool withdraw;
+	enum vrs_change_kind kind;
 	uint8_t hops;
 };
+
+static int change(struct vrs_run *r, struct vrs_plan *plan, const struct event *e)
+{
+	const struct vrs_routes *routes = vrs_run_routes(r, e->sender);
+	const struct vrs_route *route = &routes->list[e->member];
+	struct vrs_stream_policy policy = vrs_run_policy(r, e->sender);
+	uint32_t number = number_of(r, e->sender, e->member);
+	struct vrs_plan_change c = {.sender = e->sender,
+		.at_ns = e->at_ns,
+		.numbers = &number,
+		.prefixes = &route->prefix,
+		.n = 1,
+		.kind = e->kind,
+		.set = vrs_routes_set(routes, route->set),
+		.hops = e->hops};
+
+	return vrs_plan_change(plan, &c, &policy);
+}
 
 static int by_time(const void *a, const void *b)
 {
@@ -239,10 +277,32 @@ static void flap(struct event *e, const struct vrs_run *r, uint64_t round, uint6
 	uint64_t up_ns = 2 * round_ns / 100 * q->duty, down_ns = 2 * round_ns - up_ns;
 	uint64_t most = VRS_MIN(up_ns, down_ns) / 2 / 100 * q->jitter;
 
-	e->withdraw = round % 2 == 0;
-	if (!e->withdraw)
+	e->kind = round % 2 == 0 ? VRS_CHANGE_WITHDRAW : VRS_CHANGE_PATH;
+	if (e->kind == VRS_CHANGE_PATH)
 		e->at_ns += down_ns - round_ns;
 	e->at_ns += most > 0 ? vrs_hash_u64(e->k + (r->options.seed << 32)) % most : 0;
+}
+
+/* What happens to a prefix in a round. */
+static void choose(struct event *e, const struct vrs_run *r, uint64_t round, uint64_t round_ns)
+{
+	const struct vrs_profile_params *q = &r->options.params;
+
+	switch (r->options.profile->kind) {
+	case VRS_PROFILE_FLAP:
+		flap(e, r, round, round_ns);
+		break;
+	case VRS_PROFILE_HUNT:
+		e->hops = (uint8_t)(round % (q->depth + 1) + 1);
+		e->kind = e->hops > q->depth ? VRS_CHANGE_WITHDRAW : VRS_CHANGE_PATH;
+		break;
+	case VRS_PROFILE_ATTRS:
+		e->kind = VRS_CHANGE_ATTRIBUTE;
+		break;
+	default:
+		if (vrs_hash_u64(e->k + (r->options.seed << 32)) % 100 < q->malformed)
+			e->kind = VRS_CHANGE_MALFORMED;
+	}
 }
 
 /* Change k of n is due at k / rate. By turns of the senders, each through its pool again and
@@ -261,12 +321,7 @@ static void make_events(const struct vrs_run *r, struct event *events, uint64_t 
 			.k = k,
 			.sender = (uint32_t)(k % q->senders),
 			.member = (uint32_t)(turn % pool * r->options.prefixes / pool)};
-		if (r->options.profile->kind == VRS_PROFILE_FLAP) {
-			flap(e, r, round, round_ns);
-		} else if (r->options.profile->kind == VRS_PROFILE_HUNT) {
-			e->hops = (uint8_t)(round % (q->depth + 1) + 1);
-			e->withdraw = e->hops > q->depth;
-		}
+		choose(e, r, round, round_ns);
 	}
 	qsort(events, n, sizeof(*events), by_time);
 }
@@ -279,10 +334,8 @@ static int changes(struct vrs_run *r, struct vrs_plan *plan)
 
 	if (rc == 0)
 		make_events(r, events, n);
-	for (uint64_t k = 0; k < n && rc == 0; k++) {
-		const struct event *e = &events[k];
-		rc = change(r, plan, e->sender, e->member, e->at_ns, e->withdraw, e->hops);
-	}
+	for (uint64_t k = 0; k < n && rc == 0; k++)
+		rc = change(r, plan, &events[k]);
 	free(events);
 	return rc;
 }
@@ -300,6 +353,9 @@ int vrs_profile_main(struct vrs_run *r, struct vrs_plan *plan)
 		return withdraw_all(r, plan);
 	case VRS_PROFILE_LOSS:
 		want_table(r, 0, false);
+		return 0;
+	case VRS_PROFILE_MOVE:
+		want_table(r, 1, true);
 		return 0;
 	default:
 		rc = changes(r, plan);

@@ -110,6 +110,8 @@ static bool run_phase(struct vrs_run *r, const char *name, const struct vrs_plan
 
 	for (size_t i = 0; i < plan->n_scripts; i++)
 		r->sessions[i].script = &plan->scripts[i];
+	for (size_t i = r->n - r->options.params.slow; i < r->n; i++)
+		r->sessions[i].deaf_ns = last_due(plan);
 	vrs_machine_sample(&from, r->options.pids, r->options.n_pids);
 	int rc = vrs_phase_begin(&p);
 	if (rc != 0) {
@@ -155,7 +157,9 @@ static bool run_phases(struct vrs_run *r)
 		vrs_plan_fini(&load);
 	if (right && r->options.profile->kind != VRS_PROFILE_LOAD) {
 		rc = vrs_profile_main(r, &more);
-		if (rc == 0 && r->options.profile->kind == VRS_PROFILE_LOSS)
+		if (rc == 0 &&
+			(r->options.profile->kind == VRS_PROFILE_LOSS ||
+				r->options.profile->kind == VRS_PROFILE_MOVE))
 			lose_first(r);
 		right = rc == 0 && run_phase(r, r->options.profile->name, &more);
 		vrs_plan_fini(&more);

@@ -30,20 +30,24 @@ enum vrs_profile_kind {
 	VRS_PROFILE_LOAD,     /**< Nothing. */
 	VRS_PROFILE_WITHDRAW, /**< Every sender withdraws everything. */
 	VRS_PROFILE_LOSS,     /**< The first sender's connection is closed. */
+	VRS_PROFILE_MOVE,     /**< The same, and the next sender has the same table. */
 	VRS_PROFILE_CHURN,    /**< Announcements with another path, at a rate. */
+	VRS_PROFILE_ATTRS,    /**< Announcements with another community and the same path. */
 	VRS_PROFILE_FLAP,     /**< Withdrawals and announcements by turns, with a duty cycle. */
 	VRS_PROFILE_HUNT,     /**< Longer and longer paths, then a withdrawal. */
 };
 
 struct vrs_profile_params {
 	uint32_t senders, listeners;
-	bool same;        /**< All senders have one table; else each its own. */
-	uint32_t rate;    /**< Changes a second, over all senders. */
-	uint32_t seconds; /**< How long. */
-	uint32_t pool;    /**< Prefixes of each sender that change; 0 = all. */
-	uint32_t duty;    /**< Per cent of the time that a flapping prefix is there. */
-	uint32_t jitter;  /**< Per cent of the time between two flaps of a prefix. */
-	uint32_t depth;   /**< Paths of a hunt before it is withdrawn. */
+	bool same;          /**< All senders have one table; else each its own. */
+	uint32_t rate;      /**< Changes a second, over all senders. */
+	uint32_t seconds;   /**< How long. */
+	uint32_t pool;      /**< Prefixes of each sender that change; 0 = all. */
+	uint32_t duty;      /**< Per cent of the time that a flapping prefix is there. */
+	uint32_t jitter;    /**< Per cent of the time between two flaps of a prefix. */
+	uint32_t depth;     /**< Paths of a hunt before it is withdrawn. */
+	uint32_t slow;      /**< Listeners that read nothing until the last change was due. */
+	uint32_t malformed; /**< Per cent of changes that are malformed UPDATEs. */
 };
 
 struct vrs_profile {

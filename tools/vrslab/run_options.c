@@ -33,6 +33,8 @@ enum {
 	OPT_DUTY,
 	OPT_JITTER,
 	OPT_DEPTH,
+	OPT_SLOW,
+	OPT_MALFORMED,
 	OPT_WAIT,
 	OPT_TIMEOUT,
 };
@@ -65,6 +67,10 @@ static const struct {
 	{{"jitter", required_argument, NULL, OPT_JITTER}, "PERCENT",
 		"of half the shorter of a flap's two times"},
 	{{"depth", required_argument, NULL, OPT_DEPTH}, "N", "paths of a hunt, each a hop longer"},
+	{{"slow", required_argument, NULL, OPT_SLOW}, "N",
+		"listeners that read nothing until the last change was due"},
+	{{"malformed", required_argument, NULL, OPT_MALFORMED}, "PERCENT",
+		"of changes that are UPDATEs with an ORIGIN that there is not"},
 	{{"pid", required_argument, NULL, OPT_PID}, "PID",
 		"a process of the target, for CPU and memory; repeatable"},
 	{{"name", required_argument, NULL, OPT_NAME}, "TEXT", "what the target is called"},
@@ -129,6 +135,10 @@ static struct number number_of(struct vrs_run_options *o, int c)
 		return (struct number){&q->jitter, 0, 100};
 	case OPT_DEPTH:
 		return (struct number){&q->depth, 1, 50};
+	case OPT_SLOW:
+		return (struct number){&q->slow, 0, VRS_RUN_MAX_PEERS};
+	case OPT_MALFORMED:
+		return (struct number){&q->malformed, 0, 100};
 	case OPT_WAIT:
 		return (struct number){&o->wait_s, 1, 86400};
 	default:
@@ -216,6 +226,10 @@ static int check(const struct vrs_run_options *o)
 		what = "nobody listens: --listeners 1 or a second sender";
 	else if (q->same && q->listeners == 0)
 		what = "with one table for all, a listener is needed";
+	else if (q->slow > 0 && q->slow >= q->listeners)
+		what = "of the listeners, one must not be slow";
+	else if (o->profile->kind == VRS_PROFILE_MOVE && q->senders < 2)
+		what = "a second sender is needed";
 	else if (n > VRS_SYNTH_MAX)
 		what = "all tables together are over 5M prefixes";
 	if (what == NULL)

@@ -34,10 +34,11 @@ static void put(const struct vrs_run *r, json_t *o)
 
 static json_t *params(const struct vrs_profile_params *q)
 {
-	return json_pack("{s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "senders",
+	return json_pack("{s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "senders",
 		integer(q->senders), "listeners", integer(q->listeners), "same", q->same, "rate",
 		integer(q->rate), "seconds", integer(q->seconds), "pool", integer(q->pool), "duty",
-		integer(q->duty), "jitter", integer(q->jitter), "depth", integer(q->depth));
+		integer(q->duty), "jitter", integer(q->jitter), "depth", integer(q->depth), "slow",
+		integer(q->slow), "malformed", integer(q->malformed));
 }
 
 void vrs_run_record_head(const struct vrs_run *r, int argc, char **argv)

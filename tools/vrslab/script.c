@@ -12,7 +12,7 @@
 #include "rib/aspath.h"
 #include "tools/vrslab/words.h"
 
-enum { HOP_AS = 64512, SET_ROOM = 4096 };
+enum { HOP_AS = 64512, SET_ROOM = 4096, BAD_ORIGIN = 9 };
 
 int vrs_plan_init(struct vrs_plan *p, size_t n_senders, uint32_t n_prefixes, uint32_t first)
 {
@@ -68,6 +68,43 @@ int vrs_plan_step(struct vrs_plan *p, size_t sender, uint64_t at_ns)
 	return 0;
 }
 
+/* The number as a large community, behind the ones in @p have. */
+static void write_community(struct vrs_writer *w, struct vrs_span have, uint32_t number)
+{
+	size_t at = vrs_bgp_attr_open(
+		w, VRS_BGP_FLAG_OPTIONAL | VRS_BGP_FLAG_TRANSITIVE, VRS_BGP_LARGE_COMMUNITIES);
+
+	if (have.size > 0)
+		vrs_write_bytes(w, have.data, have.size);
+	vrs_write_u32(w, VRS_CHANGE_AS);
+	vrs_write_u32(w, number);
+	vrs_write_u32(w, 0);
+	vrs_bgp_attr_close(w, at);
+}
+
+/* The set with the number in a large community; attributes stay in the order of their codes. */
+static size_t marked(struct vrs_span set, uint32_t number, uint8_t *out, size_t cap)
+{
+	struct vrs_reader r = vrs_reader_span(set);
+	struct vrs_writer w = vrs_writer_init(out, cap);
+	struct vrs_bgp_attr a;
+	bool done = false;
+
+	while (vrs_bgp_attr_next(&r, &a)) {
+		if (!done && a.code >= VRS_BGP_LARGE_COMMUNITIES) {
+			bool has = a.code == VRS_BGP_LARGE_COMMUNITIES;
+			write_community(&w, has ? a.value : (struct vrs_span){0}, number);
+			done = true;
+			if (has)
+				continue;
+		}
+		vrs_bgp_attr_write(&w, a.flags, a.code, a.value);
+	}
+	if (!done)
+		write_community(&w, (struct vrs_span){0}, number);
+	return vrs_writer_ok(&w) ? vrs_writer_size(&w) : 0;
+}
+
 /* The set with @p hops more at the front of its path and the change's number as its last AS. */
 static size_t numbered(
 	struct vrs_span set, unsigned hops, uint32_t number, uint8_t *out, size_t cap)
@@ -97,42 +134,101 @@ static size_t numbered(
 	return vrs_writer_ok(&w) ? vrs_writer_size(&w) : 0;
 }
 
-static int encode(struct vrs_stream *s, const struct vrs_plan_change *c, uint32_t number,
-	const struct vrs_stream_policy *policy)
+/* Give the UPDATE that begins at @p at an ORIGIN that there is not (RFC 7606 section 7.1). */
+static void spoil(struct vrs_stream *s, size_t at)
 {
+	uint8_t *body = s->bytes + at + VRS_BGP_HEADER_SIZE;
+	size_t withdrawn = (size_t)body[0] << 8 | body[1];
+	uint8_t *attrs = body + 2 + withdrawn + 2;
+	struct vrs_reader r =
+		vrs_reader_span((struct vrs_span){attrs, (size_t)attrs[-2] << 8 | attrs[-1]});
+	struct vrs_bgp_attr a;
+
+	while (vrs_bgp_attr_next(&r, &a)) {
+		if (a.code == VRS_BGP_ORIGIN && a.value.size == 1)
+			attrs[a.value.data - attrs] = BAD_ORIGIN;
+	}
+}
+
+/* As many of the prefixes as one UPDATE holds. @return How many, or a negative errno. */
+static ssize_t encode(struct vrs_stream *s, const struct vrs_plan_change *c, size_t from,
+	uint32_t number, const struct vrs_stream_policy *policy)
+{
+	const struct vrs_prefix *prefixes = c->prefixes + from;
+	size_t n = c->n - from, size, at = s->size;
 	uint8_t set[SET_ROOM];
 
-	if (c->withdraw)
-		return vrs_stream_withdraw_one(s, c->prefix);
-	size_t size = numbered(c->set, c->hops, number, set, sizeof(set));
+	if (c->kind == VRS_CHANGE_WITHDRAW)
+		return vrs_stream_withdraw_some(s, prefixes, n);
+	if (c->kind == VRS_CHANGE_ATTRIBUTE)
+		size = marked(c->set, number, set, sizeof(set));
+	else
+		size = numbered(c->set, c->hops, number, set, sizeof(set));
 	if (size == 0)
 		return -EMSGSIZE;
-	return vrs_stream_announce_one(s, c->prefix, (struct vrs_span){set, size}, policy);
+	ssize_t took =
+		vrs_stream_announce_some(s, prefixes, n, (struct vrs_span){set, size}, policy);
+	if (took > 0 && c->kind == VRS_CHANGE_MALFORMED)
+		spoil(s, at);
+	return took;
+}
+
+static void add_change(struct vrs_plan *p, const struct vrs_plan_change *c, size_t i, bool joined)
+{
+	uint32_t index = (uint32_t)p->n_changes++, number = c->numbers[i];
+
+	if (p->last_of[number] != VRS_CHANGE_NONE)
+		p->changes[p->last_of[number]].next = index;
+	else
+		p->first_of[number] = index;
+	p->last_of[number] = index;
+	p->changes[index] = (struct vrs_change){
+		c->at_ns, number, VRS_CHANGE_NONE, c->kind >= VRS_CHANGE_WITHDRAW, joined};
 }
 
 int vrs_plan_change(
 	struct vrs_plan *p, const struct vrs_plan_change *c, const struct vrs_stream_policy *policy)
 {
-	uint64_t number = (uint64_t)p->first + p->n_changes;
-	uint32_t index = (uint32_t)p->n_changes;
-	void *changes = room(p->changes, p->n_changes, &p->cap_changes, sizeof(*p->changes));
+	struct vrs_stream *s = &p->scripts[c->sender].stream;
 
-	if (number >= VRS_CHANGE_MAX)
-		return -ENOSPC;
-	if (changes == NULL)
-		return -ENOMEM;
-	p->changes = changes;
-	int rc = encode(&p->scripts[c->sender].stream, c, (uint32_t)number, policy);
-	if (rc == 0)
-		rc = vrs_plan_step(p, c->sender, c->at_ns);
-	if (rc != 0)
-		return rc;
-	if (p->last_of[c->number] != VRS_CHANGE_NONE)
-		p->changes[p->last_of[c->number]].next = index;
-	else
-		p->first_of[c->number] = index;
-	p->last_of[c->number] = index;
-	p->changes[p->n_changes++] =
-		(struct vrs_change){c->at_ns, c->number, VRS_CHANGE_NONE, c->withdraw};
-	return 0;
+	for (size_t from = 0; from < c->n;) {
+		uint64_t number = (uint64_t)p->first + p->n_changes;
+		if (number + c->n >= VRS_CHANGE_MAX)
+			return -ENOSPC;
+		ssize_t took = encode(s, c, from, (uint32_t)number, policy);
+		if (took < 0)
+			return (int)took;
+		for (size_t i = 0; i < (size_t)took; i++) {
+			struct vrs_change *changes =
+				room(p->changes, p->n_changes, &p->cap_changes, sizeof(*changes));
+			if (changes == NULL)
+				return -ENOMEM;
+			p->changes = changes;
+			add_change(p, c, from + i, i > 0);
+		}
+		from += (size_t)took;
+	}
+	return vrs_plan_step(p, c->sender, c->at_ns);
+}
+
+uint32_t vrs_plan_find(const struct vrs_plan *p, uint32_t word, uint32_t number)
+{
+	if (!vrs_word_is_change(word) || word - 1 - p->first >= p->n_changes)
+		return VRS_CHANGE_NONE;
+	for (uint32_t i = word - 1 - p->first; i < p->n_changes; i++) {
+		if (p->changes[i].prefix == number)
+			return i;
+		if (i + 1 < p->n_changes && !p->changes[i + 1].joined)
+			break;
+	}
+	return VRS_CHANGE_NONE;
+}
+
+uint32_t vrs_plan_word(const struct vrs_plan *p, uint32_t index)
+{
+	if (p->changes[index].withdraw)
+		return 0;
+	while (p->changes[index].joined)
+		index--;
+	return vrs_word_of_change(p->first + index);
 }

@@ -37,12 +37,21 @@ struct vrs_script {
 	size_t n_steps, cap_steps;
 };
 
+/** What a change does. */
+enum vrs_change_kind {
+	VRS_CHANGE_PATH,      /**< Announced; its number is the last AS of the path. */
+	VRS_CHANGE_ATTRIBUTE, /**< Announced with the path it had; its number is in a large community. */
+	VRS_CHANGE_WITHDRAW,
+	VRS_CHANGE_MALFORMED, /**< An UPDATE that RFC 7606 treats as withdraw. */
+};
+
 /** One numbered change of a prefix. */
 struct vrs_change {
 	uint64_t at_ns;
 	uint32_t prefix; /**< Number in the universe. */
 	uint32_t next;   /**< The following change of the same prefix, or VRS_CHANGE_NONE. */
-	bool withdraw;
+	bool withdraw;   /**< For who hears of it. */
+	bool joined; /**< Of the same UPDATE as the change before: they share that one's word. */
 };
 
 struct vrs_plan {
@@ -65,19 +74,27 @@ void vrs_plan_fini(struct vrs_plan *p);
  *  @return 0 or -ENOMEM. */
 VRS_NODISCARD int vrs_plan_step(struct vrs_plan *p, size_t sender, uint64_t at_ns);
 
-/** One change, in the order of time for each sender. */
+/** Changes of one UPDATE, in the order of time for each sender. */
 struct vrs_plan_change {
 	size_t sender;
 	uint64_t at_ns;
-	uint32_t number; /**< Of the prefix, in the universe. */
-	const struct vrs_prefix *prefix;
-	bool withdraw;
-	struct vrs_span set; /**< Announced with these attributes, the number at the path's end. */
+	const uint32_t *numbers;           /**< Of the prefixes, in the universe: n of them. */
+	const struct vrs_prefix *prefixes; /**< Of one family, none twice. */
+	size_t n;
+	enum vrs_change_kind kind;
+	struct vrs_span set; /**< Announced with these attributes, and the number of the first. */
 	unsigned hops;       /**< So many AS numbers more in the path (path hunting). */
 };
 
+/** @return Where in changes[] prefix @p number stands in the UPDATE whose word is @p word;
+ *          VRS_CHANGE_NONE when it is not a change of this plan. */
+uint32_t vrs_plan_find(const struct vrs_plan *p, uint32_t word, uint32_t number);
+
+/** @return The word (words.h) of changes[index]. */
+uint32_t vrs_plan_word(const struct vrs_plan *p, uint32_t index);
+
 /**
- * Append a change: one UPDATE of one prefix.
+ * Append changes: one UPDATE, or as few as hold the prefixes.
  *
  * @return 0; -ENOMEM; -ENOSPC after VRS_CHANGE_MAX of them; -EINVAL when the policy's next hop
  *         cannot carry the prefix, -EMSGSIZE when the attributes fit no message.

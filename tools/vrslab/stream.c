@@ -90,8 +90,7 @@ static int group(struct grouped *g, const struct vrs_routes *r, enum vrs_afi afi
 	return 0;
 }
 
-/* Our AS @p n times more in front of the path of canonical attributes. */
-static size_t prepend(struct vrs_span set, uint32_t asn, unsigned n, uint8_t *out, size_t cap)
+size_t vrs_stream_prepend(struct vrs_span set, uint32_t asn, unsigned n, uint8_t *out, size_t cap)
 {
 	struct vrs_reader r = vrs_reader_span(set);
 	struct vrs_writer w = vrs_writer_init(out, cap);
@@ -167,8 +166,9 @@ static int render(struct vrs_span set, enum vrs_afi afi, const struct vrs_stream
 		.next_hop = policy->next_hop};
 	uint8_t canonical[VRS_BGP_MAX_SIZE];
 
-	/* prepend() copies the path too: what does not fit here fits no message. */
-	size_t size = prepend(set, policy->asn, policy->prepend, canonical, sizeof(canonical));
+	/* This copies the path too: what does not fit here fits no message. */
+	size_t size =
+		vrs_stream_prepend(set, policy->asn, policy->prepend, canonical, sizeof(canonical));
 	int rc = size == 0 ? -EMSGSIZE
 			   : vrs_bgp_encode_attrs(&ctx, canonical, size, afi, buf, cap, block);
 	if (rc == 0 && !policy->ibgp)
@@ -190,36 +190,47 @@ static int announce_set(struct vrs_stream *s, const struct vrs_routes *r, enum v
 	return rc != 0 ? rc : pack_set(s, r, &block, order, n);
 }
 
-int vrs_stream_announce_one(struct vrs_stream *s, const struct vrs_prefix *prefix,
+/* @return How many prefixes the message took. */
+static size_t pack_some(
+	struct vrs_stream *s, struct vrs_bgp_pack *p, const struct vrs_prefix *prefixes, size_t n)
+{
+	size_t took = 0;
+
+	while (took < n && vrs_bgp_pack_add(p, &prefixes[took]))
+		took++;
+	if (took > 0)
+		end_message(s, p);
+	return took;
+}
+
+ssize_t vrs_stream_announce_some(struct vrs_stream *s, const struct vrs_prefix *prefixes, size_t n,
 	struct vrs_span set, const struct vrs_stream_policy *policy)
 {
 	uint8_t buf[VRS_BGP_MAX_SIZE];
 	struct vrs_bgp_attr_block block;
 	struct vrs_bgp_pack p;
 	uint8_t *to = room(s, VRS_BGP_MAX_SIZE);
-	int rc = render(set, prefix->afi, policy, buf, sizeof(buf), &block);
+	int rc = render(set, prefixes->afi, policy, buf, sizeof(buf), &block);
 
 	if (to == NULL)
 		return -ENOMEM;
 	if (rc != 0)
 		return rc;
-	if (!vrs_bgp_pack_begin(&p, to, VRS_BGP_MAX_SIZE, &block) || !vrs_bgp_pack_add(&p, prefix))
+	if (!vrs_bgp_pack_begin(&p, to, VRS_BGP_MAX_SIZE, &block))
 		return -EMSGSIZE;
-	end_message(s, &p);
-	return 0;
+	size_t took = pack_some(s, &p, prefixes, n);
+	return took == 0 ? -EMSGSIZE : (ssize_t)took;
 }
 
-int vrs_stream_withdraw_one(struct vrs_stream *s, const struct vrs_prefix *prefix)
+ssize_t vrs_stream_withdraw_some(struct vrs_stream *s, const struct vrs_prefix *prefixes, size_t n)
 {
 	struct vrs_bgp_pack p;
 	uint8_t *to = room(s, VRS_BGP_MAX_SIZE);
 
 	if (to == NULL)
 		return -ENOMEM;
-	vrs_bgp_pack_begin_withdraw(&p, to, VRS_BGP_MAX_SIZE, prefix->afi);
-	(void)vrs_bgp_pack_add(&p, prefix);
-	end_message(s, &p);
-	return 0;
+	vrs_bgp_pack_begin_withdraw(&p, to, VRS_BGP_MAX_SIZE, prefixes->afi);
+	return (ssize_t)pack_some(s, &p, prefixes, n);
 }
 
 int vrs_stream_announce(struct vrs_stream *s, const struct vrs_routes *routes, enum vrs_afi afi,

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "rib/prefix.h"
 #include "tools/vrslab/routes.h"
@@ -54,15 +55,27 @@ VRS_NODISCARD int vrs_stream_withdraw(
 	struct vrs_stream *s, const struct vrs_routes *routes, enum vrs_afi afi);
 
 /**
- * Append one UPDATE that announces @p prefix with @p set (as vrs_routes_set() gives it).
+ * Append one UPDATE that announces as many of @p n prefixes (at least one, of one family) as it
+ * holds, with @p set (as vrs_routes_set() gives it).
  *
- * @return 0, -ENOMEM, -EMSGSIZE when the attributes fit no message, -EINVAL as above.
+ * @return How many; -ENOMEM, -EMSGSIZE when the attributes fit no message, -EINVAL as above.
  */
-VRS_NODISCARD int vrs_stream_announce_one(struct vrs_stream *s, const struct vrs_prefix *prefix,
-	struct vrs_span set, const struct vrs_stream_policy *policy);
+VRS_NODISCARD ssize_t vrs_stream_announce_some(struct vrs_stream *s,
+	const struct vrs_prefix *prefixes, size_t n, struct vrs_span set,
+	const struct vrs_stream_policy *policy);
 
-/** Append one UPDATE that withdraws @p prefix. @return 0 or -ENOMEM. */
-VRS_NODISCARD int vrs_stream_withdraw_one(struct vrs_stream *s, const struct vrs_prefix *prefix);
+/** Append one UPDATE that withdraws as many of @p n prefixes (at least one, of one family) as it
+ *  holds. @return How many, or -ENOMEM. */
+VRS_NODISCARD ssize_t vrs_stream_withdraw_some(
+	struct vrs_stream *s, const struct vrs_prefix *prefixes, size_t n);
+
+/**
+ * Canonical attributes with an AS number @p times more in front of the path.
+ *
+ * @return Bytes written to @p out; 0 = there was no room.
+ */
+size_t vrs_stream_prepend(
+	struct vrs_span set, uint32_t asn, unsigned times, uint8_t *out, size_t cap);
 
 /** @return Where a run of whole messages from @p at on ends, at most @p max bytes further but
  *          at least one message; @p at itself at the end. */

@@ -86,10 +86,27 @@ static void walk_path(struct walk *w, struct vrs_span path)
 	}
 }
 
+/* The number of a change that is told in a large community; VRS_CHANGE_MAX = there is none. */
+static uint32_t marked_number(struct vrs_span large)
+{
+	struct vrs_reader r = vrs_reader_span(large);
+
+	while (vrs_reader_left(&r) >= 12) {
+		uint32_t global = vrs_read_u32(&r), number = vrs_read_u32(&r);
+		(void)vrs_read_u32(&r);
+		if (global == VRS_CHANGE_AS && number < VRS_CHANGE_MAX)
+			return number;
+	}
+	return VRS_CHANGE_MAX;
+}
+
 static uint32_t word(const struct parts *p, const struct walk *w, uint32_t sender_as)
 {
+	uint32_t number = marked_number(p->large);
 	uint64_t h = w->hash;
 
+	if (number < VRS_CHANGE_MAX)
+		return vrs_word_of_change(number);
 	if (w->last - VRS_CHANGE_AS < VRS_CHANGE_MAX)
 		return vrs_word_of_change(w->last - VRS_CHANGE_AS);
 	h = mix(h ^ p->origin ^ (uint64_t)sender_as << 8);

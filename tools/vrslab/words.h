@@ -10,8 +10,9 @@
  *
  * A route of a table has the hash of what every daemon passes on unchanged: ORIGIN, the AS path
  * behind the sender's own AS, COMMUNITIES and LARGE_COMMUNITIES in any order. A route of a timed
- * change carries the change's number as the last AS of its path: that is its word, whatever
- * else the daemon did, so that a receiver knows which change it sees.
+ * change carries the change's number as the last AS of its path, or in a large community
+ * (VRS_CHANGE_AS:number:0) where the path must stay: that is its word, whatever else the daemon
+ * did, so that a receiver knows which change it sees.
  */
 
 #include <stdbool.h>
