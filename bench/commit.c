@@ -27,7 +27,7 @@ struct lab {
 
 static const struct vrs_prefix *nth(const struct vrs_bench_data *d, size_t i)
 {
-	return &d->routes.list[d->order.at[i]].prefix;
+	return &d->shuffled[i];
 }
 
 /* Give the next prefix another group. @return Whether it had the one it was given last. */

@@ -76,9 +76,12 @@ static void make_data(struct vrs_bench_data *d)
 			d->stream.n_prefixes == d->n,
 		"cannot encode a table");
 	d->order = vrs_bench_order(d->n, SEED + 2);
+	d->shuffled = vrs_bench_need(calloc(d->n, sizeof(*d->shuffled)));
 	d->addrs = vrs_bench_need(calloc(d->n, sizeof(*d->addrs)));
-	for (size_t i = 0; i < d->n; i++)
-		d->addrs[i] = host_of(&rng, &d->routes.list[d->order.at[i]].prefix);
+	for (size_t i = 0; i < d->n; i++) {
+		d->shuffled[i] = d->routes.list[d->order.at[i]].prefix;
+		d->addrs[i] = host_of(&rng, &d->shuffled[i]);
+	}
 }
 
 const struct vrs_bench_data *vrs_bench_data(enum vrs_afi afi, size_t n)
@@ -120,6 +123,24 @@ static void decode_one(const struct vrs_bgp_decode_ctx *ctx, const struct vrs_bg
 	d->n++;
 }
 
+static void shuffle(struct vrs_bench_decoded *d)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < d->n; i++)
+		size += d->updates[i].nlri.size;
+	uint8_t *bytes = vrs_bench_need(malloc(size + 1));
+	d->order = vrs_bench_order(d->n, SEED + 3);
+	d->shuffled = vrs_bench_need(calloc(d->n, sizeof(*d->shuffled)));
+	for (size_t i = 0; i < d->n; i++) {
+		struct vrs_bench_update *u = &d->shuffled[i];
+
+		*u = d->updates[d->order.at[i]];
+		u->nlri.data = memcpy(bytes, u->nlri.data, u->nlri.size);
+		bytes += u->nlri.size;
+	}
+}
+
 static void make_decoded(struct vrs_bench_decoded *d, const struct vrs_stream *stream)
 {
 	struct vrs_bgp_decode_ctx ctx = {
@@ -135,7 +156,7 @@ static void make_decoded(struct vrs_bench_decoded *d, const struct vrs_stream *s
 			"no message");
 		decode_one(&ctx, &m, d);
 	}
-	d->order = vrs_bench_order(d->n, SEED + 3);
+	shuffle(d);
 }
 
 const struct vrs_bench_decoded *vrs_bench_decoded(enum vrs_afi afi, size_t n)

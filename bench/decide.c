@@ -149,7 +149,7 @@ static uint64_t announce(struct rib *r, size_t peer, size_t shift)
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < d->n; i++) {
-		const struct vrs_bench_update *u = &d->updates[d->order.at[i]];
+		const struct vrs_bench_update *u = &d->shuffled[i];
 		int rc = vrs_table_announce(r->table, r->slots[peer], VRS_AFI_IP4, u->nlri,
 			r->ids[peer][(u->set + shift) % d->n], VRS_PATH_USABLE);
 

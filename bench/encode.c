@@ -7,8 +7,9 @@
  * and prefixes packed (announce), or prefixes alone packed into full messages (withdraw); and
  * what rendering an attribute set costs (attrs).
  *
- * Unit: ns a prefix (attrs: ns a set). About five prefixes share a set, sets and prefixes come
- * in random order, messages hold 4096 bytes at most and go into a 1 MiB buffer round and round.
+ * Unit: ns a prefix (attrs: ns a set). About five prefixes share a set; sets come in random
+ * order, so that they and their prefixes are read from memory. Messages hold 4096 bytes at most
+ * and go into a 1 MiB buffer, round and round.
  * export.c measures this with all that Adj-RIB-Out does around it.
  */
 
@@ -133,8 +134,7 @@ static void withdraw(struct vrs_bench_state *s, const struct vrs_bench *b)
 
 		vrs_bgp_pack_begin_withdraw(&p, buffer, MESSAGE, b->afi);
 		for (size_t i = 0; i < l.data->n; i++) {
-			const struct vrs_prefix *prefix =
-				&l.data->routes.list[l.data->order.at[i]].prefix;
+			const struct vrs_prefix *prefix = &l.data->shuffled[i];
 
 			if (vrs_bgp_pack_add(&p, prefix))
 				continue;

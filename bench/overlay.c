@@ -104,7 +104,7 @@ static void make_snapshot(struct lab *l)
 	}
 	l->snapshot = vrs_bench_need(vrs_snapshot_new(l->reclaim));
 	for (size_t i = 0; i < l->data->n; i++) {
-		const struct vrs_prefix *p = &l->data->routes.list[l->data->order.at[i]].prefix;
+		const struct vrs_prefix *p = &l->data->shuffled[i];
 
 		vrs_bench_must(vrs_snapshot_set(l->snapshot, p, ids[i % GROUPS], &old) == 0 &&
 				(i % 1024 != 1023 || vrs_snapshot_commit(l->snapshot) == 0),

@@ -56,7 +56,7 @@ static void tree_fini(struct tree *t)
 /* The i-th prefix in random order; its value is its place in that order, plus one. */
 static const struct vrs_prefix *nth(const struct vrs_bench_data *d, size_t i)
 {
-	return &d->routes.list[d->order.at[i]].prefix;
+	return &d->shuffled[i];
 }
 
 /* Insert prefixes [from, to) with values that are @p add higher. @return How many were new. */

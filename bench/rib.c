@@ -81,7 +81,7 @@ uint64_t vrs_bench_rib_announce(
 	uint64_t n = 0;
 
 	for (size_t i = from; i < to; i++) {
-		const struct vrs_bench_update *u = &d->updates[d->order.at[i]];
+		const struct vrs_bench_update *u = &d->shuffled[i];
 		uint32_t id = r->ids[hop][(u->set + shift) % d->n];
 		int rc =
 			vrs_table_announce(r->table, r->slot, r->afi, u->nlri, id, VRS_PATH_USABLE);

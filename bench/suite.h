@@ -54,7 +54,9 @@ struct vrs_bench_data {
 	struct vrs_routes routes;     /**< vrslab's synthetic table, n prefixes. */
 	struct vrs_stream stream;     /**< Its UPDATEs from AS 65001 with 4-byte AS numbers. */
 	struct vrs_bench_order order; /**< Of the routes. */
-	struct vrs_addr *addrs;       /**< n addresses: addrs[i] lies in route order.at[i]. */
+	struct vrs_prefix *shuffled;  /**< Its prefixes in that order, so that reading them in turn
+				       *   misses no cache, but what is done with them does. */
+	struct vrs_addr *addrs;       /**< n addresses: addrs[i] lies in shuffled[i]. */
 };
 
 /** @return Data of @p n prefixes; the program ends when there is no memory. */
@@ -71,16 +73,17 @@ struct vrs_bench_set {
 
 /** One UPDATE of data's stream, decoded. */
 struct vrs_bench_update {
-	struct vrs_span nlri; /**< Borrowed from the stream. */
+	struct vrs_span nlri; /**< Borrowed from the data. */
 	uint32_t n;           /**< Prefixes. */
 	uint32_t set;         /**< In sets[]: as many as there are messages. */
 };
 
 /** What a session's decoder made of a stream. */
 struct vrs_bench_decoded {
-	struct vrs_bench_update *updates;
+	struct vrs_bench_update *updates;  /**< As sent. */
+	struct vrs_bench_update *shuffled; /**< In random order, their NLRI one behind the other. */
 	struct vrs_bench_set *sets;
-	size_t n; /**< Of both. */
+	size_t n; /**< Of each. */
 	struct vrs_bench_order order;
 };
 

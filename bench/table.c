@@ -107,11 +107,11 @@ static void withdraw(struct vrs_bench_state *s, const struct vrs_bench *b)
 		uint64_t items = 0;
 
 		for (size_t i = from; i < to; i++)
-			items += d->updates[d->order.at[i]].n;
+			items += d->shuffled[i].n;
 		if (!vrs_bench_keep(s, items))
 			break;
 		for (size_t i = from; i < to; i++)
-			vrs_table_withdraw(r.table, r.slot, r.afi, d->updates[d->order.at[i]].nlri);
+			vrs_table_withdraw(r.table, r.slot, r.afi, d->shuffled[i].nlri);
 		vrs_bench_pause(s);
 		if (n_in(&r) != n - items)
 			vrs_bench_fail(s, "not every prefix was withdrawn");
