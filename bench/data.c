@@ -13,18 +13,10 @@
 
 enum { SEED = 1, KEPT = 16 };
 
-void vrs_bench_must(bool ok, const char *what)
+void vrs_bench_die(const char *what)
 {
-	if (ok)
-		return;
 	(void)fprintf(stderr, "vrs-bench: %s\n", what);
 	exit(2);
-}
-
-void *vrs_bench_need(void *p)
-{
-	vrs_bench_must(p != NULL, "out of memory");
-	return p;
 }
 
 size_t vrs_bench_cap(size_t n)
@@ -76,7 +68,7 @@ static void make_data(struct vrs_bench_data *d)
 			d->stream.n_prefixes == d->n,
 		"cannot encode a table");
 	d->order = vrs_bench_order(d->n, SEED + 2);
-	d->shuffled = vrs_bench_need(calloc(d->n, sizeof(*d->shuffled)));
+	d->shuffled = vrs_bench_need(calloc(d->n + 1, sizeof(*d->shuffled)));
 	d->addrs = vrs_bench_need(calloc(d->n, sizeof(*d->addrs)));
 	for (size_t i = 0; i < d->n; i++) {
 		d->shuffled[i] = d->routes.list[d->order.at[i]].prefix;
@@ -87,17 +79,18 @@ static void make_data(struct vrs_bench_data *d)
 const struct vrs_bench_data *vrs_bench_data(enum vrs_afi afi, size_t n)
 {
 	static struct vrs_bench_data kept[KEPT];
-	size_t i = 0;
 
-	while (i < KEPT && kept[i].n > 0 && (kept[i].n != n || kept[i].afi != afi))
-		i++;
-	vrs_bench_must(i < KEPT, "too many tables");
-	if (kept[i].n == 0) {
+	for (size_t i = 0; i < KEPT; i++) {
+		if (kept[i].n == n && kept[i].afi == afi)
+			return &kept[i];
+		if (kept[i].n > 0)
+			continue;
 		kept[i].afi = afi;
 		kept[i].n = n;
 		make_data(&kept[i]);
+		return &kept[i];
 	}
-	return &kept[i];
+	vrs_bench_die("too many tables");
 }
 
 static void decode_one(const struct vrs_bgp_decode_ctx *ctx, const struct vrs_bgp_message *m,
@@ -125,19 +118,20 @@ static void decode_one(const struct vrs_bgp_decode_ctx *ctx, const struct vrs_bg
 
 static void shuffle(struct vrs_bench_decoded *d)
 {
-	size_t size = 0;
+	size_t size = 0, at = 0;
 
 	for (size_t i = 0; i < d->n; i++)
 		size += d->updates[i].nlri.size;
-	uint8_t *bytes = vrs_bench_need(malloc(size + 1));
+	d->nlri = vrs_bench_need(malloc(size + 1));
 	d->order = vrs_bench_order(d->n, SEED + 3);
-	d->shuffled = vrs_bench_need(calloc(d->n, sizeof(*d->shuffled)));
+	d->shuffled = vrs_bench_need(calloc(d->n + 1, sizeof(*d->shuffled)));
 	for (size_t i = 0; i < d->n; i++) {
 		struct vrs_bench_update *u = &d->shuffled[i];
 
 		*u = d->updates[d->order.at[i]];
-		u->nlri.data = memcpy(bytes, u->nlri.data, u->nlri.size);
-		bytes += u->nlri.size;
+		vrs_bench_must(u->nlri.data != NULL, "an UPDATE without prefixes");
+		u->nlri.data = memcpy(d->nlri + at, u->nlri.data, u->nlri.size);
+		at += u->nlri.size;
 	}
 }
 
@@ -148,8 +142,8 @@ static void make_decoded(struct vrs_bench_decoded *d, const struct vrs_stream *s
 	struct vrs_bgp_message m;
 	struct vrs_bgp_verdict v;
 
-	d->updates = vrs_bench_need(calloc(stream->n_messages, sizeof(*d->updates)));
-	d->sets = vrs_bench_need(calloc(stream->n_messages, sizeof(*d->sets)));
+	d->updates = vrs_bench_need(calloc(stream->n_messages + 1, sizeof(*d->updates)));
+	d->sets = vrs_bench_need(calloc(stream->n_messages + 1, sizeof(*d->sets)));
 	for (size_t at = 0; at < stream->size; at += m.raw.size) {
 		vrs_bench_must(vrs_bgp_message_frame(stream->bytes + at, stream->size - at,
 				       VRS_BGP_MAX_SIZE, &m, &v) == VRS_BGP_FRAME_MESSAGE,
@@ -166,14 +160,15 @@ const struct vrs_bench_decoded *vrs_bench_decoded(enum vrs_afi afi, size_t n)
 		struct vrs_bench_decoded decoded;
 	} kept[KEPT];
 	const struct vrs_bench_data *data = vrs_bench_data(afi, n);
-	size_t i = 0;
 
-	while (i < KEPT && kept[i].data != NULL && kept[i].data != data)
-		i++;
-	vrs_bench_must(i < KEPT, "too many tables");
-	if (kept[i].data == NULL) {
+	for (size_t i = 0; i < KEPT; i++) {
+		if (kept[i].data == data)
+			return &kept[i].decoded;
+		if (kept[i].data != NULL)
+			continue;
 		kept[i].data = data;
 		make_decoded(&kept[i].decoded, &data->stream);
+		return &kept[i].decoded;
 	}
-	return &kept[i].decoded;
+	vrs_bench_die("too many tables");
 }

@@ -117,18 +117,19 @@ static void make_snapshot(struct lab *l)
 static struct lab *lab_of(const struct vrs_bench_data *d)
 {
 	static struct lab kept[LABS];
-	size_t i = 0;
 
-	while (i < LABS && kept[i].data != NULL && kept[i].data != d)
-		i++;
-	vrs_bench_must(i < LABS, "too many tables");
-	if (kept[i].data == NULL) {
+	for (size_t i = 0; i < LABS; i++) {
+		if (kept[i].data == d)
+			return &kept[i];
+		if (kept[i].data != NULL)
+			continue;
 		kept[i].data = d;
 		kept[i].reclaim = vrs_bench_need(vrs_reclaim_new(VRS_RECLAIM_WORKER));
 		make_snapshot(&kept[i]);
 		make_classes(&kept[i]);
+		return &kept[i];
 	}
-	return &kept[i];
+	vrs_bench_die("too many tables");
 }
 
 static const struct vrs_class *class_of(const struct lab *l, int variant, size_t i)

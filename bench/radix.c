@@ -89,16 +89,17 @@ static size_t take_out(struct tree *t, size_t from, size_t to)
 static struct tree *full_tree(const struct vrs_bench_data *d)
 {
 	static struct tree kept[TREES];
-	size_t i = 0;
 
-	while (i < TREES && kept[i].data != NULL && kept[i].data != d)
-		i++;
-	vrs_bench_must(i < TREES, "too many trees");
-	if (kept[i].data == NULL) {
+	for (size_t i = 0; i < TREES; i++) {
+		if (kept[i].data == d)
+			return &kept[i];
+		if (kept[i].data != NULL)
+			continue;
 		tree_init(&kept[i], d);
 		vrs_bench_must(insert(&kept[i], 0, d->n, 0) == d->n, "cannot fill a tree");
+		return &kept[i];
 	}
-	return &kept[i];
+	vrs_bench_die("too many trees");
 }
 
 static const struct vrs_bench_data *data_of(struct vrs_bench_state *s, const struct vrs_bench *b)

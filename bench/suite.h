@@ -83,15 +83,28 @@ struct vrs_bench_decoded {
 	struct vrs_bench_update *updates;  /**< As sent. */
 	struct vrs_bench_update *shuffled; /**< In random order, their NLRI one behind the other. */
 	struct vrs_bench_set *sets;
-	size_t n; /**< Of each. */
+	size_t n;      /**< Of each. */
+	uint8_t *nlri; /**< What those in shuffled borrow. */
 	struct vrs_bench_order order;
 };
 
 /** @return That of vrs_bench_data(afi, n), cached likewise. */
 const struct vrs_bench_decoded *vrs_bench_decoded(enum vrs_afi afi, size_t n);
 
+/** End the program: set-up failed. */
+_Noreturn void vrs_bench_die(const char *what);
+
 /** @return @p p, unless it is NULL: then the program ends. For set-up. */
-void *vrs_bench_need(void *p);
+static inline void *vrs_bench_need(void *p)
+{
+	if (p == NULL)
+		vrs_bench_die("out of memory");
+	return p;
+}
 
 /** End the program with @p what unless @p ok. For set-up. */
-void vrs_bench_must(bool ok, const char *what);
+static inline void vrs_bench_must(bool ok, const char *what)
+{
+	if (!ok)
+		vrs_bench_die(what);
+}
