@@ -16,6 +16,7 @@
 #include "rib/base/macro.h"
 #include "tools/vrslab/feed.h"
 #include "tools/vrslab/run.h"
+#include "tools/vrslab/self.h"
 
 static const struct {
 	const char *name;
@@ -24,6 +25,7 @@ static const struct {
 } commands[] = {
 	{"feed", vrs_feed_main, "announce a synthetic table or an MRT file, as one or many NVAs"},
 	{"run", vrs_run_main, "measure a target with a profile of route changes"},
+	{"self", vrs_self_main, "measure the generator alone"},
 	{"profiles", vrs_profiles_main, "list the profiles and their parameters"},
 };
 
