@@ -61,6 +61,10 @@ static const struct vrs_profile profiles[] = {
 			.seconds = 10,
 			.pool = 5000,
 			.depth = 4}},
+	{"replay",
+		"UPDATEs of the busiest peers of --mrt FILE, at --warp times their speed, or "
+		"--rate",
+		VRS_PROFILE_REPLAY, {.senders = 1, .listeners = 1}},
 };
 
 const struct vrs_profile *vrs_profile_find(const char *name)
@@ -123,6 +127,26 @@ static int add_to_universe(struct vrs_run *r, const struct vrs_routes *routes)
 	return 0;
 }
 
+static int load_replay(struct vrs_run *r)
+{
+	const struct vrs_run_options *o = &r->options;
+
+	r->replay = (struct vrs_replay){.path = o->mrt,
+		.afi = o->ipv6 ? VRS_AFI_IP6 : VRS_AFI_IP4,
+		.n_senders = o->params.senders};
+	int rc = vrs_replay_load(&r->replay, &r->universe);
+	if (rc == -ESRCH)
+		(void)fprintf(stderr,
+			"vrslab run: %s: of its %zu peers, fewer than %u announce "
+			"something of this family\n",
+			o->mrt, r->replay.n_peers, o->params.senders);
+	if (r->replay.warning[0] == '\0')
+		return rc;
+	(void)fprintf(stderr, "vrslab run: %s; %s\n", r->replay.warning,
+		o->strict ? "refused" : "the records before it are used");
+	return o->strict ? -EBADMSG : rc;
+}
+
 int vrs_run_tables(struct vrs_run *r)
 {
 	const struct vrs_run_options *o = &r->options;
@@ -131,6 +155,8 @@ int vrs_run_tables(struct vrs_run *r)
 	struct vrs_routes all = {0};
 	struct vrs_synth synth = {.seed = o->seed};
 
+	if (o->profile->kind == VRS_PROFILE_REPLAY)
+		return load_replay(r);
 	if (n > VRS_SYNTH_MAX)
 		return -EINVAL;
 	*(o->ipv6 ? &synth.n_ip6 : &synth.n_ip4) = (uint32_t)n;
@@ -179,12 +205,20 @@ static void want_table(struct vrs_run *r, size_t sender, bool there)
 	}
 }
 
+/* Whose prefix it is. */
+static size_t sender_of(const struct vrs_run *r, uint32_t number)
+{
+	if (r->options.profile->kind == VRS_PROFILE_REPLAY)
+		return r->replay.owner[number];
+	return number / r->options.prefixes;
+}
+
 static void want_changes(struct vrs_run *r, const struct vrs_plan *plan)
 {
 	for (size_t i = 0; i < plan->n_changes; i++) {
 		const struct vrs_change *c = &plan->changes[i];
 		if (c->next == VRS_CHANGE_NONE)
-			want(r, c->prefix / r->options.prefixes, c->prefix,
+			want(r, sender_of(r, c->prefix), c->prefix,
 				vrs_plan_word(plan, (uint32_t)i));
 	}
 }
@@ -340,6 +374,39 @@ static int changes(struct vrs_run *r, struct vrs_plan *plan)
 	return rc;
 }
 
+/* When UPDATE @p k of a capture is due. */
+static uint64_t replayed_at(const struct vrs_run *r, size_t k)
+{
+	const struct vrs_run_options *o = &r->options;
+
+	if (o->params.rate > 0)
+		return k * NS_PER_S / o->params.rate;
+	return o->warp == 0 ? 0 : r->replay.updates[k].at_ns / o->warp;
+}
+
+static int replay(struct vrs_run *r, struct vrs_plan *plan)
+{
+	const struct vrs_replay *f = &r->replay;
+	int rc = 0;
+
+	for (size_t k = 0; k < f->n_updates && rc == 0; k++) {
+		const struct vrs_replay_update *u = &f->updates[k];
+		struct vrs_stream_policy policy = vrs_run_policy(r, u->sender);
+		struct vrs_plan_change c = {.sender = u->sender,
+			.at_ns = replayed_at(r, k),
+			.numbers = f->numbers + u->first,
+			.prefixes = f->prefixes + u->first,
+			.n = u->n,
+			.kind = VRS_CHANGE_WITHDRAW};
+		if (u->set != VRS_ROUTES_NO_SET) {
+			c.kind = VRS_CHANGE_PATH;
+			c.set = vrs_routes_set(&f->sets, u->set);
+		}
+		rc = vrs_plan_change(plan, &c, &policy);
+	}
+	return rc;
+}
+
 int vrs_profile_main(struct vrs_run *r, struct vrs_plan *plan)
 {
 	int rc = vrs_plan_init(plan, r->options.params.senders, r->universe.n, r->next_change);
@@ -358,7 +425,8 @@ int vrs_profile_main(struct vrs_run *r, struct vrs_plan *plan)
 		want_table(r, 1, true);
 		return 0;
 	default:
-		rc = changes(r, plan);
+		rc = r->options.profile->kind == VRS_PROFILE_REPLAY ? replay(r, plan)
+								    : changes(r, plan);
 		want_changes(r, plan);
 		r->next_change += (uint32_t)plan->n_changes;
 		return rc;

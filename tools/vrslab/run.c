@@ -150,11 +150,11 @@ static void lose_first(struct vrs_run *r)
 static bool run_phases(struct vrs_run *r)
 {
 	struct vrs_plan load = {0}, more = {0};
-	int rc = vrs_profile_load(r, &load);
-	bool right = rc == 0 && run_phase(r, "load", &load);
+	bool replay = r->options.profile->kind == VRS_PROFILE_REPLAY;
+	int rc = replay ? 0 : vrs_profile_load(r, &load);
+	bool right = rc == 0 && (replay || run_phase(r, "load", &load));
 
-	if (rc == 0)
-		vrs_plan_fini(&load);
+	vrs_plan_fini(&load);
 	if (right && r->options.profile->kind != VRS_PROFILE_LOAD) {
 		rc = vrs_profile_main(r, &more);
 		if (rc == 0 &&
@@ -204,6 +204,7 @@ static void fini(struct vrs_run *r)
 		vrs_routes_fini(&r->routes[i]);
 	free(r->routes);
 	vrs_universe_fini(&r->universe);
+	vrs_replay_fini(&r->replay);
 	if (r->out != NULL && r->out != stdout)
 		(void)fclose(r->out);
 }
@@ -219,6 +220,8 @@ static int run(struct vrs_run *r, int argc, char **argv)
 		return 1;
 	}
 	vrs_run_record_head(r, argc, argv);
+	if (r->options.mrt != NULL)
+		vrs_run_record_capture(r);
 	if (vrs_run_connect(r) != 0) {
 		vrs_run_record_result(r, "not connected", "see stderr");
 		return 1;

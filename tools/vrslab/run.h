@@ -20,6 +20,7 @@
 #include "rib/prefix.h"
 #include "tools/vrslab/machine.h"
 #include "tools/vrslab/phase.h"
+#include "tools/vrslab/replay.h"
 #include "tools/vrslab/routes.h"
 #include "tools/vrslab/script.h"
 
@@ -34,6 +35,7 @@ enum vrs_profile_kind {
 	VRS_PROFILE_CHURN,    /**< Announcements with another path, at a rate. */
 	VRS_PROFILE_ATTRS,    /**< Announcements with another community and the same path. */
 	VRS_PROFILE_FLAP,     /**< Withdrawals and announcements by turns, with a duty cycle. */
+	VRS_PROFILE_REPLAY,   /**< No load; the UPDATEs of a capture. */
 	VRS_PROFILE_HUNT,     /**< Longer and longer paths, then a withdrawal. */
 };
 
@@ -72,6 +74,9 @@ struct vrs_run_options {
 	pid_t pids[VRS_RUN_MAX_PIDS];
 	size_t n_pids;
 	const char *name, *out;
+	const char *mrt; /**< To be replayed. */
+	uint32_t warp;   /**< So many times faster than it was; 0 = as fast as it goes. */
+	bool strict;     /**< A damaged capture is refused. */
 	uint32_t wait_s, timeout_s;
 	bool list_peers;
 };
@@ -88,6 +93,7 @@ struct vrs_run {
 	struct vrs_lab_session *sessions;
 	struct vrs_routes *routes; /**< Of each sender; with params.same only the first. */
 	struct vrs_universe universe;
+	struct vrs_replay replay; /**< Of VRS_PROFILE_REPLAY, instead of routes. */
 	uint32_t next_change;
 	uint64_t started_ns;
 	FILE *out;
@@ -114,6 +120,7 @@ VRS_NODISCARD int vrs_run_connect(struct vrs_run *r);
 
 /** NDJSON, a record a line, flushed. */
 void vrs_run_record_head(const struct vrs_run *r, int argc, char **argv);
+void vrs_run_record_capture(const struct vrs_run *r);
 void vrs_run_record_peers(const struct vrs_run *r);
 void vrs_run_record_established(const struct vrs_run *r);
 void vrs_run_record_sample(const struct vrs_run *r, const char *phase, const struct vrs_phase *p,

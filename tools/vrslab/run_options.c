@@ -21,6 +21,8 @@ enum {
 	OPT_OUT,
 	OPT_IPV6,
 	OPT_LIST_PEERS,
+	OPT_MRT,
+	OPT_STRICT,
 	OPT_SEED,
 	/* Numbers of 32 bits: numbers[] says which. */
 	OPT_ASN,
@@ -33,6 +35,7 @@ enum {
 	OPT_DUTY,
 	OPT_JITTER,
 	OPT_DEPTH,
+	OPT_WARP,
 	OPT_SLOW,
 	OPT_MALFORMED,
 	OPT_WAIT,
@@ -67,6 +70,12 @@ static const struct {
 	{{"jitter", required_argument, NULL, OPT_JITTER}, "PERCENT",
 		"of half the shorter of a flap's two times"},
 	{{"depth", required_argument, NULL, OPT_DEPTH}, "N", "paths of a hunt, each a hop longer"},
+	{{"mrt", required_argument, NULL, OPT_MRT}, "FILE",
+		"the capture to be replayed (MRT; plain, gzip or bzip2)"},
+	{{"warp", required_argument, NULL, OPT_WARP}, "N|max",
+		"replay so many times faster (default 1)"},
+	{{"strict", no_argument, NULL, OPT_STRICT}, NULL,
+		"refuse a capture that is damaged, instead of using what is before"},
 	{{"slow", required_argument, NULL, OPT_SLOW}, "N",
 		"listeners that read nothing until the last change was due"},
 	{{"malformed", required_argument, NULL, OPT_MALFORMED}, "PERCENT",
@@ -141,6 +150,8 @@ static struct number number_of(struct vrs_run_options *o, int c)
 		return (struct number){&q->malformed, 0, 100};
 	case OPT_WAIT:
 		return (struct number){&o->wait_s, 1, 86400};
+	case OPT_WARP:
+		return (struct number){&o->warp, 1, 10000000};
 	default:
 		return (struct number){&o->timeout_s, 1, 86400};
 	}
@@ -192,6 +203,17 @@ static int take_option(struct vrs_run_options *o, int c, const char *name, const
 	case OPT_OUT:
 		o->out = value;
 		return 0;
+	case OPT_MRT:
+		o->mrt = value;
+		return 0;
+	case OPT_STRICT:
+		o->strict = true;
+		return 0;
+	case OPT_WARP:
+		if (strcmp(value, "max") != 0)
+			return take_number(o, c, name, value[0] == 'x' ? value + 1 : value);
+		o->warp = 0;
+		return 0;
 	case OPT_IPV6:
 		o->ipv6 = true;
 		return 0;
@@ -220,6 +242,8 @@ static int check(const struct vrs_run_options *o)
 		what = "--target and --local must be of one family";
 	else if (o->ipv6 != (o->local.afi == VRS_AFI_IP6))
 		what = "--ipv6 goes with IPv6 addresses: a sender is its routes' next hop";
+	else if ((o->profile->kind == VRS_PROFILE_REPLAY) != (o->mrt != NULL))
+		what = "--mrt goes with --profile replay";
 	else if (q->senders + q->listeners > VRS_RUN_MAX_PEERS)
 		what = "there are too many peers";
 	else if (q->senders + q->listeners < 2)
@@ -269,6 +293,7 @@ int vrs_run_options_parse(struct vrs_run_options *o, int argc, char **argv)
 		.prefixes = 100000,
 		.seed = 1,
 		.name = "target",
+		.warp = 1,
 		.wait_s = 60,
 		.timeout_s = 120};
 	for (int i = 1; i < argc; i++) {

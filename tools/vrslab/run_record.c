@@ -61,6 +61,20 @@ void vrs_run_record_head(const struct vrs_run *r, int argc, char **argv)
 			(double)t.tv_sec + (double)t.tv_nsec / 1e9, "command", command));
 }
 
+void vrs_run_record_capture(const struct vrs_run *r)
+{
+	const struct vrs_replay *f = &r->replay;
+	double length = f->n_updates > 0 ? seconds(f->updates[f->n_updates - 1].at_ns) : 0;
+
+	put(r,
+		json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:s}", "event",
+			"capture", "file", f->path, "records", integer(f->stats.n_records),
+			"malformed_records", integer(f->stats.n_malformed), "peers",
+			integer(f->n_peers), "updates", integer(f->n_updates), "changes",
+			integer(f->n_prefixes), "left_out", integer(f->n_left_out), "seconds",
+			length, "warp", integer(r->options.warp), "warning", f->warning));
+}
+
 void vrs_run_record_peers(const struct vrs_run *r)
 {
 	const struct vrs_run_options *o = &r->options;
