@@ -34,6 +34,8 @@ static const struct {
 	const char *name, *script, *help;
 } scripts[] = {
 	{"compare", "compare.py", "the same work for several daemons, and one table"},
+	{"report", "report.py", "plots and a page from what compare --out kept"},
+	{"check", "check.py", "compare with a baseline: 1 when a median got worse"},
 };
 
 static void print_usage(FILE *to)

@@ -74,9 +74,10 @@ struct vrs_run_options {
 	pid_t pids[VRS_RUN_MAX_PIDS];
 	size_t n_pids;
 	const char *name, *out;
-	const char *mrt; /**< To be replayed. */
-	uint32_t warp;   /**< So many times faster than it was; 0 = as fast as it goes. */
-	bool strict;     /**< A damaged capture is refused. */
+	const char *histograms; /**< Where files of histograms begin; NULL = none. */
+	const char *mrt;        /**< To be replayed. */
+	uint32_t warp;          /**< So many times faster than it was; 0 = as fast as it goes. */
+	bool strict;            /**< A damaged capture is refused. */
 	uint32_t wait_s, timeout_s;
 	bool list_peers;
 };

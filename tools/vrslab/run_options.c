@@ -23,6 +23,7 @@ enum {
 	OPT_LIST_PEERS,
 	OPT_MRT,
 	OPT_STRICT,
+	OPT_HISTOGRAMS,
 	OPT_SEED,
 	/* Numbers of 32 bits: numbers[] says which. */
 	OPT_ASN,
@@ -84,6 +85,8 @@ static const struct {
 		"a process of the target, for CPU and memory; repeatable"},
 	{{"name", required_argument, NULL, OPT_NAME}, "TEXT", "what the target is called"},
 	{{"out", required_argument, NULL, OPT_OUT}, "FILE", "NDJSON goes there, not to stdout"},
+	{{"histograms", required_argument, NULL, OPT_HISTOGRAMS}, "PREFIX",
+		"also write them to PREFIX-PHASE-MEASURE.hgrm and PREFIX.hlog"},
 	{{"wait", required_argument, NULL, OPT_WAIT}, "SECONDS",
 		"give up when a session is not up by then (default 60)"},
 	{{"timeout", required_argument, NULL, OPT_TIMEOUT}, "SECONDS",
@@ -202,6 +205,9 @@ static int take_option(struct vrs_run_options *o, int c, const char *name, const
 		return 0;
 	case OPT_OUT:
 		o->out = value;
+		return 0;
+	case OPT_HISTOGRAMS:
+		o->histograms = value;
 		return 0;
 	case OPT_MRT:
 		o->mrt = value;

@@ -2,10 +2,15 @@
  * Copyright (c) 2026 The vrs contributors
  */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "tools/vrslab/run.h"
@@ -125,11 +130,52 @@ void vrs_run_record_sample(const struct vrs_run *r, const char *phase, const str
 			now->stolen_cpu_s - from->stolen_cpu_s));
 }
 
-static void put_histogram(
-	const struct vrs_run *r, const char *phase, const char *measure, const struct vrs_hdr *h)
+static FILE *open_histogram(const struct vrs_run *r, const char *suffix, const char *mode)
+{
+	char path[4096];
+
+	(void)snprintf(path, sizeof(path), "%s%s", r->options.histograms, suffix);
+	FILE *f = fopen(path, mode);
+	if (f == NULL)
+		(void)fprintf(stderr, "vrslab run: %s: %s\n", path, strerrordesc_np(errno));
+	return f;
+}
+
+/* HdrHistogram's own files: percentiles in microseconds, and a line of a log. */
+static void write_histogram(const struct vrs_run *r, const char *phase, const char *measure,
+	const struct vrs_phase *p, const struct vrs_hdr *h)
+{
+	char name[128];
+	struct timespec t;
+
+	(void)snprintf(name, sizeof(name), "-%s-%s.hgrm", phase, measure);
+	FILE *f = open_histogram(r, name, "we");
+	if (f != NULL) {
+		vrs_hdr_print(f, h, 1000);
+		(void)fclose(f);
+	}
+	f = open_histogram(r, ".hlog", "ae");
+	if (f == NULL)
+		return;
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	uint64_t now = vrs_lab_now();
+	if (fseek(f, 0, SEEK_END) == 0 && ftell(f) == 0)
+		vrs_hdr_log_head(f, "vrslab run; values are nanoseconds",
+			(double)t.tv_sec - seconds(now - r->started_ns));
+	(void)snprintf(name, sizeof(name), "%s-%s", phase, measure);
+	if (vrs_hdr_log_line(f, name, seconds(p->start_ns - r->started_ns),
+		    seconds(now - p->start_ns), h) != 0)
+		(void)fprintf(stderr, "vrslab run: no memory for a histogram's line\n");
+	(void)fclose(f);
+}
+
+static void put_histogram(const struct vrs_run *r, const char *phase, const char *measure,
+	const struct vrs_phase *p, const struct vrs_hdr *h)
 {
 	if (h->n == 0)
 		return;
+	if (r->options.histograms != NULL)
+		write_histogram(r, phase, measure, p, h);
 	char *text = vrs_hdr_encode(h);
 	put(r,
 		json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:s}", "event",
@@ -142,13 +188,27 @@ static void put_histogram(
 	free(text);
 }
 
+/* What the kernel counted of a connection. */
+static void add_segments(int fd, uint64_t *sent, uint64_t *received)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+
+	if (fd < 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+		return;
+	*sent += info.tcpi_segs_out;
+	*received += info.tcpi_segs_in;
+}
+
 /* What the sessions have moved since they came up. */
 static json_t *traffic(const struct vrs_run *r)
 {
 	uint64_t tx = 0, rx = 0, updates = 0, announced = 0, withdrawn = 0, errors = 0;
+	uint64_t segments_out = 0, segments_in = 0;
 
 	for (size_t i = 0; i < r->n; i++) {
 		const struct vrs_lab_session *s = &r->sessions[i];
+		add_segments(s->tx_fd, &segments_out, &segments_in);
 		tx += s->n_tx_bytes;
 		rx += s->n_rx_bytes;
 		updates += s->n_rx_updates;
@@ -156,10 +216,11 @@ static json_t *traffic(const struct vrs_run *r)
 		withdrawn += s->n_rx_withdrawn;
 		errors += s->n_rx_errors;
 	}
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "sent_bytes", integer(tx),
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sent_bytes", integer(tx),
 		"received_bytes", integer(rx), "received_updates", integer(updates),
 		"received_announced", integer(announced), "received_withdrawn", integer(withdrawn),
-		"received_errors", integer(errors));
+		"received_errors", integer(errors), "sent_segments", integer(segments_out),
+		"received_segments", integer(segments_in));
 }
 
 void vrs_run_record_phase(const struct vrs_run *r, const char *phase, const struct vrs_phase *p,
@@ -172,9 +233,9 @@ void vrs_run_record_phase(const struct vrs_run *r, const char *phase, const stru
 		"receiver_cpu_s", seconds(p->rx_cpu_ns), "blocked_s", seconds(p->blocked_ns),
 		"lag_p99_ns", integer(vrs_hdr_percentile(&p->lag, 99)));
 
-	put_histogram(r, phase, "received", &p->received);
+	put_histogram(r, phase, "received", p, &p->received);
 	if (p->lag.n > 1)
-		put_histogram(r, phase, "lag", &p->lag);
+		put_histogram(r, phase, "lag", p, &p->lag);
 	put(r,
 		json_pack("{s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:o, s:f, s:I, s:I, s:f, s:f, s:f, "
 			  "s:o}",

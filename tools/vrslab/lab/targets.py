@@ -9,6 +9,8 @@ path then); vrs always puts its own. SETUP says which, and goes into the report.
 A target of your own is a subclass: NAME, PACKAGE, SETUP, config(), argv(), version().
 """
 
+import datetime
+import gzip
 import os
 import shutil
 import subprocess
@@ -58,6 +60,19 @@ class Target:
                              check=False, timeout=20)
         lines = (run.stdout + run.stderr).strip().splitlines()
         return lines[0] if lines else "?"
+
+    def date(self):
+        """Of the Debian package's last change; of the program's file, if it is of no package."""
+        path = f"/usr/share/doc/{self.PACKAGE}/changelog.Debian.gz"
+        owner = subprocess.run(["dpkg-query", "-S", os.path.realpath(self.program)],
+                               capture_output=True, check=False)
+        if owner.returncode == 0 and os.path.exists(path):
+            with gzip.open(path, "rt", encoding="utf-8", errors="replace") as f:
+                for line in f:
+                    if line.startswith(" -- ") and "  " in line[4:]:
+                        return f"package of {line.rsplit('  ', 1)[1].strip()}"
+        built = datetime.datetime.fromtimestamp(os.stat(self.program).st_mtime)
+        return f"built {built:%Y-%m-%d}"
 
     def config(self):
         raise NotImplementedError

@@ -1,0 +1,308 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vrs contributors
+"""`vrslab report DIR`: plots and one self-contained page out of what `vrslab compare --out` kept.
+
+DIR holds summary.json, a NAME-RUN.ndjson per run and the histograms (.hgrm, .hlog). Writes PNG and
+SVG plots (gnuplot) and report.html beside them.
+"""
+
+import argparse
+import base64
+import glob
+import html
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#7f7f7f")
+# What stands in a summary: unit by column name's end, and whether it is a cost of the target.
+NOT_A_RATIO = ("foreign s", "updates/prefix", "packets")
+
+STYLE = """body{font:15px/1.5 sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#222}
+table{border-collapse:collapse;margin:1em 0}td,th{border:1px solid #ccc;padding:.25em .6em;
+text-align:right}td:first-child,th:first-child{text-align:left}th{background:#f3f3f3}
+td small{color:#666;display:block}pre{background:#f6f6f6;padding:.7em;overflow-x:auto}
+img{max-width:100%;display:block;margin:1em 0}.wrong{color:#a00}"""
+
+
+def number(v):
+    return f"{v:.3f}" if v < 1 else f"{v:.2f}" if v < 100 else f"{v:.0f}"
+
+
+class Missing(Exception):
+    """The folder is no result of vrslab compare."""
+
+
+class Results:
+    """What a folder holds."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        try:
+            with open(os.path.join(folder, "summary.json"), encoding="utf-8") as f:
+                self.summary = json.load(f)
+        except (OSError, ValueError) as e:
+            raise Missing(f"{folder}/summary.json: {e}; is it a folder of vrslab compare --out?") from e
+        self.names = list(self.summary["targets"])
+
+    def records(self, name):
+        """Of every run of a target that was right: lists of records."""
+        out = []
+        for path in sorted(glob.glob(os.path.join(glob.escape(self.folder), f"{name}-*.ndjson"))):
+            with open(path, encoding="utf-8") as f:
+                got = [json.loads(line) for line in f if line.startswith("{")]
+            if any(r["event"] == "result" and r["verdict"] == "right" for r in got):
+                out.append(got)
+        return out
+
+    def histograms(self, name, measure):
+        pattern = os.path.join(glob.escape(self.folder), f"{name}-*-{measure}.hgrm")
+        return sorted(glob.glob(pattern))
+
+
+# --- Plots ---
+
+
+def curve_of_percentiles(path):
+    """(1/(1-p), milliseconds) of a .hgrm file, that is in microseconds."""
+    out = []
+    with open(path, encoding="utf-8") as f:
+        for line in f:
+            words = line.split()
+            if len(words) >= 3 and not line.startswith("#") and words[0] != "Value":
+                count = int(words[2])
+                x = float(words[3]) if len(words) > 3 else max(2.0, 2.0 * count)
+                out.append((x, max(float(words[0]) / 1000, 1e-4)))
+    return out
+
+
+def phases_of(records):
+    return list(dict.fromkeys(r["phase"] for r in records if r["event"] == "sample"))
+
+
+def samples(records, phase, value):
+    """(seconds, value) of a phase, with where it began and ended."""
+    return [(r["phase_s"], value(r)) for r in records
+            if r["event"] == "sample" and r["phase"] == phase]
+
+
+def convergence(records, phase):
+    out = samples(records, phase, lambda r: 100 * r["right"])
+    out += [(r["seconds"], 100.0) for r in records
+            if r["event"] == "phase" and r["phase"] == phase and r["verdict"] == "right"]
+    return sorted(out)
+
+
+def whole_run(records, value):
+    """(seconds, value) over all phases, one after the other."""
+    out, offset = [], 0.0
+    for phase in phases_of(records):
+        part = samples(records, phase, value)
+        out += [(offset + t, v) for t, v in part]
+        offset += part[-1][0] if part else 0
+    return out
+
+
+def cpu_share(records):
+    """Per cent of one core, between samples."""
+    out, offset = [], 0.0
+    for phase in phases_of(records):
+        part = samples(records, phase, lambda r: r["target_cpu_s"])
+        # CPU time comes in ticks of 10 ms: over 200 ms, or it is only noise.
+        step = max(1, min(4, len(part) - 1))
+        for (t0, c0), (t1, c1) in zip(part, part[step:]):
+            if t1 > t0:
+                out.append((offset + t1, 100 * (c1 - c0) / (t1 - t0)))
+        offset += part[-1][0] if part else 0
+    return out
+
+
+class Plot:
+    """One picture: curves by target; all its runs have its colour."""
+
+    def __init__(self, name, title, x, y, settings=()):
+        self.name, self.title, self.x, self.y, self.settings = name, title, x, y, settings
+        self.curves = []  # (target, points)
+
+    def add(self, target, points):
+        if len(points) > 1:
+            self.curves.append((target, points))
+
+    def script(self, terminal, path, data):
+        targets = list(dict.fromkeys(t for t, _ in self.curves))
+        lines = [f"set terminal {terminal}", f"set output {json.dumps(path)}",
+                 f"set title {json.dumps(self.title)} noenhanced", f"set xlabel {json.dumps(self.x)}",
+                 f"set ylabel {json.dumps(self.y)}", "set grid", "set key outside right noenhanced",
+                 *self.settings]
+        parts, seen = [], set()
+        for (target, _), file in zip(self.curves, data):
+            colour = COLOURS[targets.index(target) % len(COLOURS)]
+            title = "notitle" if target in seen else f"title {json.dumps(target)}"
+            seen.add(target)
+            parts.append(f"{json.dumps(file)} using 1:2 with lines lw 2 lc rgb '{colour}' {title}")
+        return "\n".join([*lines, "plot " + ", ".join(parts), "unset output", ""])
+
+    def draw(self, folder):
+        """Writes NAME.svg and NAME.png. Returns what went wrong, or None."""
+        with tempfile.TemporaryDirectory() as scratch:
+            data = []
+            for i, (_, points) in enumerate(self.curves):
+                data.append(os.path.join(scratch, f"{i}.dat"))
+                with open(data[-1], "w", encoding="ascii") as f:
+                    f.writelines(f"{x} {y}\n" for x, y in points)
+            for terminal, suffix in (("svg size 960,420 font 'sans,14' background '#ffffff'", "svg"),
+                                     ("pngcairo size 960,420 font 'sans,11'", "png")):
+                path = os.path.join(folder, f"{self.name}.{suffix}")
+                run = subprocess.run(["gnuplot"], text=True, capture_output=True, check=False,
+                                     input=self.script(terminal, path, data), timeout=60)
+                if run.returncode != 0:
+                    return f"gnuplot: {run.stderr.strip()}"
+        return None
+
+
+# gnuplot formats a label when it sees a percent sign: two of them are one.
+PERCENT_TICS = ("set logscale xy", "set xtics ('0 %%' 1, '50 %%' 2, '90 %%' 10, '99 %%' 100, "
+                "'99.9 %%' 1000, '99.99 %%' 10000, '99.999 %%' 100000, '99.9999 %%' 1000000)")
+
+
+def plots(results):
+    """Every plot that has something to show."""
+    out = []
+    percentiles = Plot("percentiles", "Change sent to change received", "percentile of changes",
+                       "milliseconds", PERCENT_TICS)
+    lag = Plot("generator-lag", "The generator: change intended to change sent",
+               "percentile of changes", "milliseconds", PERCENT_TICS)
+    effective = Plot("effective", "Change sent to effective on a VM (vrs only)",
+                     "percentile of changes", "milliseconds", PERCENT_TICS)
+    cpu = Plot("cpu", "CPU of the target", "seconds", "% of one core", ("set yrange [0:]",))
+    memory = Plot("memory", "Resident memory of the target", "seconds", "MB", ("set yrange [0:]",))
+    phases = {}
+    for name in results.names:
+        for plot, measure in ((percentiles, "received"), (lag, "lag"), (effective, "effective")):
+            for path in results.histograms(name, measure):
+                plot.add(name, curve_of_percentiles(path))
+        for records in results.records(name):
+            for phase in phases_of(records):
+                plot = phases.setdefault(phase, Plot(
+                    f"convergence-{phase}", f"Convergence: {phase}", "seconds",
+                    "% of all routes right", ("set yrange [0:105]",)))
+                plot.add(name, convergence(records, phase))
+            cpu.add(name, cpu_share(records))
+            memory.add(name, whole_run(records, lambda r: r["target_rss_bytes"] / 1e6))
+    for plot in (percentiles, effective, *phases.values(), cpu, memory, lag):
+        if plot.curves:
+            out.append(plot)
+    return out
+
+
+# --- The page ---
+
+
+def cell(of, base, column, first, name):
+    if column not in of["medians"]:
+        return "<td>-</td>"
+    m = of["medians"][column]
+    ratio = ""
+    if name != first and not of["busy"] and column not in NOT_A_RATIO and column in base \
+            and base[column]["median"] > 0:
+        ratio = f" x{m['median'] / base[column]['median']:.2f}"
+    return (f"<td>{number(m['median'])}{ratio}"
+            f"<small>{number(m['min'])}..{number(m['max'])}</small></td>")
+
+
+def table(summary):
+    first = next((n for n, t in summary["targets"].items() if t["medians"]), None)
+    base = summary["targets"][first]["medians"] if first else {}
+    columns = summary["columns"]
+    rows = ["<tr><th>target</th>" + "".join(f"<th>{html.escape(c)}</th>" for c in columns) + "</tr>"]
+    for name, t in summary["targets"].items():
+        rows.append(f"<tr><td>{html.escape(name)}</td>"
+                    + "".join(cell(t, base, c, first, name) for c in columns) + "</tr>")
+    note = f"Medians of {summary['repeats']} interleaved runs, smallest..largest below"
+    if first:
+        note += f"; x: ratio to {html.escape(first)} in the same runs"
+    return f"<table>{''.join(rows)}</table><p>{note}.</p>"
+
+
+def remarks(summary):
+    out = []
+    if summary["interrupted"]:
+        out.append("Interrupted: what follows is from the runs that had ended.")
+    for name, t in summary["targets"].items():
+        out += [f"{name}: no number, for a run was not right: {w}" for w in dict.fromkeys(t["wrong"])]
+        if t["busy"]:
+            out.append(f"{name}: our generator was the limit in {', '.join(sorted(set(t['busy'])))}:"
+                       " no ratio, and nothing can be said of who is faster.")
+    out += summary["skipped"]
+    return "".join(f"<p class=wrong>{html.escape(w)}</p>" for w in out)
+
+
+def environment(summary):
+    rows = [("command", shlex.join(summary["command"])), ("date", summary["date"]),
+            *summary["machine"].items(), ("vrslab", summary["vrslab"])]
+    rows += [(n, f"{t['version']}, {t['date']}; {t['setup']}") for n, t in summary["targets"].items()]
+    return "<table>" + "".join(f"<tr><td>{html.escape(k)}</td><td style='text-align:left'>"
+                               f"{html.escape(str(v))}</td></tr>" for k, v in rows) + "</table>"
+
+
+def picture(folder, plot):
+    with open(os.path.join(folder, f"{plot.name}.svg"), "rb") as f:
+        code = base64.b64encode(f.read()).decode()
+    return f"<img alt=\"{html.escape(plot.title)}\" src=\"data:image/svg+xml;base64,{code}\">"
+
+
+def write_report(folder):
+    """Plots and report.html. Returns what could not be done, as lines."""
+    results = Results(folder)
+    summary, wrong, pictures = results.summary, [], []
+    if shutil.which("gnuplot") is None:
+        wrong.append("gnuplot is not there (Debian package gnuplot-nox): no plots")
+    else:
+        for plot in plots(results):
+            failed = plot.draw(folder)
+            if failed:
+                wrong.append(failed)
+            else:
+                pictures.append(picture(folder, plot))
+    title = f"vrslab: {summary['profile']}, {', '.join(results.names)}"
+    page = f"""<!DOCTYPE html><html lang=en><head><meta charset=utf-8><title>{html.escape(title)}</title>
+<style>{STYLE}</style></head><body><h1>{html.escape(title)}</h1>{remarks(summary)}
+{table(summary)}{''.join(pictures)}{''.join(f'<p class=wrong>{html.escape(w)}</p>' for w in wrong)}
+<h2>How it was measured</h2><p>A number counts only when every receiver's table was right at the end. Latencies run
+from the time a change was due, not from when it could be sent. CPU is that of the target's processes; foreign CPU is
+what others used meanwhile. One session per peer, no policy.</p>{environment(summary)}
+<p>To repeat it:</p><pre>{html.escape(shlex.join(summary['command']))}</pre></body></html>
+"""
+    scratch = os.path.join(folder, ".report.html")
+    with open(scratch, "w", encoding="utf-8") as f:
+        f.write(page)
+    os.replace(scratch, os.path.join(folder, "report.html"))
+    return wrong
+
+
+def main():
+    p = argparse.ArgumentParser(prog="vrslab report",
+                                description="Plots and report.html from a folder of vrslab compare.")
+    p.add_argument("folder", metavar="DIR")
+    o = p.parse_args()
+    try:
+        wrong = write_report(o.folder)
+    except Missing as e:
+        print(f"vrslab report: {e}", file=sys.stderr)
+        return 2
+    except OSError as e:
+        print(f"vrslab report: {e.filename}: {e.strerror}", file=sys.stderr)
+        return 1
+    for w in wrong:
+        print(f"vrslab report: {w}", file=sys.stderr)
+    print(os.path.join(o.folder, "report.html"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
