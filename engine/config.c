@@ -96,7 +96,8 @@ const struct vrs_schema_rule *vrs_schema_rules(size_t *n)
 	return rules;
 }
 
-static bool is_rule(const struct vrs_cfg_finding *f)
+/* Only for an assertion. */
+[[maybe_unused]] static bool is_rule(const struct vrs_cfg_finding *f)
 {
 	for (size_t i = 0; i < VRS_N_ELEMS(rules); i++)
 		if (strcmp(rules[i].code, f->rule) == 0)

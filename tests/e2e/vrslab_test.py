@@ -59,9 +59,10 @@ class Vrslab(unittest.TestCase):
                 self.assertGreater(load["target_rss_bytes"], 1000000)
 
     def test_every_profile(self):
+        """But replay, which needs a capture: vrslab_report_test.py."""
         names = [line.split()[0] for line in self.vrslab("profiles").stdout.splitlines()
-                 if not line.startswith(" ")]
-        self.assertGreaterEqual(len(names), 12)
+                 if not line.startswith(" ") and line.split()[0] != "replay"]
+        self.assertGreaterEqual(len(names), 11)
         for name in names:
             with self.subTest(name):
                 more = ("--rate", "2k", "--seconds", "1", "--pool", "100")

@@ -393,6 +393,7 @@ int vrs_phase_begin(struct vrs_phase *p)
 		right += s->strict && !p->only_read ? s->ledger.n_right : 0;
 	}
 	atomic_store(&p->n_right, right);
+	p->right_at_start = right;
 	p->start_ns = vrs_lab_now();
 	if (rc == 0)
 		rc = -pthread_create(&p->rx, NULL, receive_thread, p);

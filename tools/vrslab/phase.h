@@ -74,6 +74,7 @@ struct vrs_phase {
 
 	/* Results, after end(). Times: nanoseconds of vrs_lab_now(). */
 	uint64_t start_ns;
+	uint64_t right_at_start;       /**< As n_right was. */
 	uint64_t sent_ns;              /**< The last byte was with the kernel. */
 	uint64_t right_ns;             /**< The last ledger became right; 0 = never. */
 	uint64_t last_rx_ns;           /**< The last UPDATE. */

@@ -197,10 +197,11 @@ static void want_table(struct vrs_run *r, size_t sender, bool there)
 
 	for (size_t i = 0; i < routes->n; i++) {
 		struct vrs_span set = vrs_routes_set(routes, routes->list[i].set);
-		if (policy.prepend > 0)
-			set = (struct vrs_span){buf,
-				vrs_stream_prepend(
-					set, policy.asn, policy.prepend, buf, sizeof(buf))};
+		if (policy.prepend > 0) {
+			size_t size = vrs_stream_prepend(
+				set, policy.asn, policy.prepend, buf, sizeof(buf));
+			set = (struct vrs_span){buf, size};
+		}
 		want(r, sender, number_of(r, sender, i), there ? vrs_word_of_set(set, 0) : 0);
 	}
 }

@@ -216,7 +216,8 @@ static int run(struct vrs_run *r, int argc, char **argv)
 	if (rc == 0)
 		rc = make_sessions(r);
 	if (rc != 0) {
-		(void)fprintf(stderr, "vrslab run: the tables: %s\n", strerrordesc_np(-rc));
+		if (rc != -ESRCH) /* That was told. */
+			(void)fprintf(stderr, "vrslab run: the tables: %s\n", strerrordesc_np(-rc));
 		return 1;
 	}
 	vrs_run_record_head(r, argc, argv);

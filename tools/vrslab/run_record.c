@@ -110,9 +110,16 @@ static uint64_t strict_total(const struct vrs_run *r)
 	return n;
 }
 
-static double share(uint64_t n, uint64_t of)
+/* Of what was not yet right when the phase began: 0 to 1. */
+static double share_right(const struct vrs_run *r, const struct vrs_phase *p)
 {
-	return of == 0 ? 1 : (double)n / (double)of;
+	uint64_t total = strict_total(r), now = atomic_load(&p->n_right);
+
+	if (total == p->right_at_start)
+		return now == total ? 1 : 0;
+	return now <= p->right_at_start
+		? 0
+		: (double)(now - p->right_at_start) / (double)(total - p->right_at_start);
 }
 
 void vrs_run_record_sample(const struct vrs_run *r, const char *phase, const struct vrs_phase *p,
@@ -121,7 +128,7 @@ void vrs_run_record_sample(const struct vrs_run *r, const char *phase, const str
 	put(r,
 		json_pack("{s:s, s:s, s:f, s:f, s:I, s:I, s:f, s:I, s:f, s:f, s:f}", "event",
 			"sample", "phase", phase, "phase_s", seconds(vrs_lab_now() - p->start_ns),
-			"right", share(atomic_load(&p->n_right), strict_total(r)), "sent_bytes",
+			"right", share_right(r, p), "sent_bytes",
 			integer(atomic_load(&p->n_tx_bytes)), "received_prefixes",
 			integer(atomic_load(&p->n_rx_prefixes)), "target_cpu_s",
 			now->target_cpu_s - from->target_cpu_s, "target_rss_bytes",

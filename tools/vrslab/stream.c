@@ -90,21 +90,22 @@ static int group(struct grouped *g, const struct vrs_routes *r, enum vrs_afi afi
 	return 0;
 }
 
-size_t vrs_stream_prepend(struct vrs_span set, uint32_t asn, unsigned n, uint8_t *out, size_t cap)
+size_t vrs_stream_prepend(
+	struct vrs_span set, uint32_t asn, unsigned times, uint8_t *out, size_t cap)
 {
 	struct vrs_reader r = vrs_reader_span(set);
 	struct vrs_writer w = vrs_writer_init(out, cap);
 	struct vrs_bgp_attr a;
 
 	while (vrs_bgp_attr_next(&r, &a)) {
-		if (a.code != VRS_BGP_AS_PATH || n == 0) {
+		if (a.code != VRS_BGP_AS_PATH || times == 0) {
 			vrs_bgp_attr_write(&w, a.flags, a.code, a.value);
 			continue;
 		}
 		size_t at = vrs_bgp_attr_open(&w, a.flags, a.code);
 		vrs_write_u8(&w, VRS_AS_SEQUENCE);
-		vrs_write_u8(&w, (uint8_t)n);
-		for (unsigned i = 0; i < n; i++)
+		vrs_write_u8(&w, (uint8_t)times);
+		for (unsigned i = 0; i < times; i++)
 			vrs_write_u32(&w, asn);
 		vrs_write_bytes(&w, a.value.data, a.value.size);
 		vrs_bgp_attr_close(&w, at);

@@ -260,7 +260,8 @@ def print_table(results, o):
     widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
     for r in rows:
         print("  ".join(cell.ljust(w) for cell, w in zip(r, widths)).rstrip())
-    print(f"medians of {o.repeats} interleaved runs [smallest..largest]; x = ratio to {first}")
+    ratio = f"; x = ratio to {first}" if first else ""
+    print(f"medians of {o.repeats} interleaved runs [smallest..largest]{ratio}")
 
 
 def find_targets(o, peers):

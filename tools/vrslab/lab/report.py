@@ -27,7 +27,7 @@ STYLE = """body{font:15px/1.5 sans-serif;max-width:1100px;margin:2em auto;paddin
 table{border-collapse:collapse;margin:1em 0}td,th{border:1px solid #ccc;padding:.25em .6em;
 text-align:right}td:first-child,th:first-child{text-align:left}th{background:#f3f3f3}
 td small{color:#666;display:block}pre{background:#f6f6f6;padding:.7em;overflow-x:auto}
-img{max-width:100%;display:block;margin:1em 0}.wrong{color:#a00}"""
+div{overflow-x:auto}img{max-width:100%;display:block;margin:1em 0}.wrong{color:#a00}"""
 
 
 def number(v):
@@ -190,7 +190,7 @@ def plots(results):
             for phase in phases_of(records):
                 plot = phases.setdefault(phase, Plot(
                     f"convergence-{phase}", f"Convergence: {phase}", "seconds",
-                    "% of all routes right", ("set yrange [0:105]",)))
+                    "% of what had to change", ("set yrange [0:105]",)))
                 plot.add(name, convergence(records, phase))
             cpu.add(name, cpu_share(records))
             memory.add(name, whole_run(records, lambda r: r["target_rss_bytes"] / 1e6))
@@ -226,7 +226,7 @@ def table(summary):
     note = f"Medians of {summary['repeats']} interleaved runs, smallest..largest below"
     if first:
         note += f"; x: ratio to {html.escape(first)} in the same runs"
-    return f"<table>{''.join(rows)}</table><p>{note}.</p>"
+    return f"<div><table>{''.join(rows)}</table></div><p>{note}.</p>"
 
 
 def remarks(summary):
