@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -22,6 +23,30 @@ import inside  # noqa: E402
 
 BUILD = None
 TIMEOUT_S = 240
+# A NIC that sees what is learned, and one that does not.
+VRSD = """process: {stateDir: "{dir}", controlSocket: "{dir}/vrs.sock"}
+virtualNetworks:
+  - name: lab
+    addressPrefixes: [10.0.0.0/16]
+    subnets:
+      - {name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}
+      - {name: peers, addressPrefix: 10.0.1.0/24}
+      - {name: hops, addressPrefix: 10.0.64.0/18}
+      - {name: vms, addressPrefix: 10.0.32.0/24}
+      - {name: others, addressPrefix: 10.0.33.0/24, routeTable: rt}
+routeTables:
+  - {name: rt, disableBgpRoutePropagation: true, routes: []}
+networkInterfaces:
+  - {name: vm, virtualNetwork: lab, subnet: vms, privateIpAddress: 10.0.32.4}
+  - {name: other, virtualNetwork: lab, subnet: others, privateIpAddress: 10.0.33.4}
+routeServers:
+  - name: rs
+    virtualNetwork: lab
+    virtualRouterIps: [10.0.0.4]
+    bgpConnections:
+      - {name: p1, peerIp: 10.0.1.1, peerAsn: 65001, passive: true}
+      - {name: p2, peerIp: 10.0.1.2, peerAsn: 65002, passive: true}
+"""
 
 
 class Vrslab(unittest.TestCase):
@@ -88,6 +113,43 @@ class Vrslab(unittest.TestCase):
         self.assertEqual(heard[0]["n"], last["changes_seen"])
         self.assertLessEqual(heard[0]["p50_ns"], heard[0]["p99_ns"])
         self.assertTrue(heard[0]["hdr"].startswith("HISTF"))
+
+    def test_when_changes_are_effective_on_a_vm(self):
+        """vrsd's watch stream of a NIC shows every change of a next hop, and the table in the end."""
+        with tempfile.TemporaryDirectory(prefix="vrs-lab-") as folder:
+            with open(f"{folder}/vrs.yaml", "w", encoding="ascii") as f:
+                f.write(VRSD.replace("{dir}", folder))
+            with open(f"{folder}/log", "wb") as log:
+                daemon = subprocess.Popen([f"{BUILD}/engine/vrsd", "--config", f"{folder}/vrs.yaml"],
+                                          stderr=log)
+            try:
+                end = time.monotonic() + 30
+                while not os.path.exists(f"{folder}/vrs.sock") and time.monotonic() < end:
+                    time.sleep(0.02)
+                for profile, nic, code in (("next-hop-churn", "vm", 0), ("flap-storm", "vm", 0),
+                                           ("flap-storm", "none", 1), ("flap-storm", "other", 1)):
+                    with self.subTest(profile + nic):
+                        self.watch(folder, profile, nic, code)
+            finally:
+                daemon.terminate()
+                daemon.wait(30)
+
+    def watch(self, folder, profile, nic, code):
+        run = self.vrslab("run", "--target", "10.0.0.4", "--local", "10.0.1.1", "--profile", profile,
+                          "--prefixes", "500", "--rate", "2k", "--seconds", "1", "--pool", "100",
+                          "--watch", f"{folder}/vrs.sock", "--nic", nic, "--timeout", "5")
+        self.assertEqual(run.returncode, code, run.stdout + run.stderr)
+        records = [json.loads(line) for line in run.stdout.splitlines()]
+        if code != 0:
+            self.assertIn(f"NIC {nic}: ", records[-1]["why"])
+            return
+        seen = next(r for r in records if r["event"] == "effective")
+        self.assertEqual(seen["expected"], 2000)
+        self.assertEqual(seen["strange"], 0)
+        self.assertGreater(seen["seen"], 1500)
+        of = next(r for r in records if r["event"] == "histogram" and r["measure"] == "effective")
+        self.assertEqual(of["n"], seen["seen"])
+        self.assertGreater(of["p50_ns"], 1000)
 
     def test_same_seed_same_bytes(self):
         sent = [self.phases(self.compare("--targets", "bird", "--seed", s)[1]["bird"])

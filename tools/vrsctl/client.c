@@ -21,7 +21,7 @@ struct transfer {
 	struct vrs_client *client;
 	const struct vrs_client_request *q;
 	struct vrs_client_reply *reply;
-	bool started, gone, silent;
+	bool started, gone, silent, stopped;
 	uint64_t moved_ms; /* When the last byte came or was taken. */
 };
 
@@ -71,6 +71,9 @@ static int progress(
 	struct transfer *t = ctx;
 	struct pollfd out = {.fd = STDOUT_FILENO};
 
+	t->stopped = t->q->stop != NULL && atomic_load(t->q->stop);
+	if (t->stopped)
+		return 1;
 	if (poll(&out, 1, 0) == 1 && out.revents & POLLERR) {
 		t->gone = true;
 		return 1;
@@ -112,6 +115,8 @@ static int verdict(struct vrs_client *c, const struct transfer *t, CURLcode code
 		return 0;
 	if (t->gone)
 		return -EPIPE;
+	if (t->stopped)
+		return -ECANCELED;
 	curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &os);
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:

@@ -12,6 +12,7 @@
  * **Threads**: one. **Ownership**: a reply's body is the caller's to free.
  */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,7 +34,9 @@ struct vrs_client_request {
 	const char *path;   /**< With its query, encoded. */
 	bool ndjson;        /**< Ask for rows. */
 	bool endless;       /**< Silence is no error. */
-	uint64_t limit_ms;  /**< For the whole answer; 0: none. */
+	/** Once it is set, by any thread, the request ends: in a second at most. NULL: it does not. */
+	const atomic_bool *stop;
+	uint64_t limit_ms; /**< For the whole answer; 0: none. */
 	vrs_client_sink sink;
 	void *ctx;
 };
@@ -49,7 +52,7 @@ void vrs_client_fini(struct vrs_client *c);
 
 /** Send one request. The connection stays open for the next.
  *  @return 0: there is an answer (of any status); -ENOTCONN: nobody listens; -EPIPE: the sink
- *  stopped or standard output has no reader; -ETIMEDOUT; -EIO: the answer broke off; -ENOMEM. */
+ *  stopped or standard output has no reader; -ECANCELED: by `stop`; -ETIMEDOUT; -EIO: the answer broke off; -ENOMEM. */
 VRS_NODISCARD int vrs_client_send(
 	struct vrs_client *c, const struct vrs_client_request *q, struct vrs_client_reply *reply);
 

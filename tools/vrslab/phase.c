@@ -43,7 +43,7 @@ uint64_t vrs_lab_now(void)
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-static uint64_t thread_cpu(void)
+uint64_t vrs_lab_thread_cpu(void)
 {
 	struct timespec t;
 
@@ -156,7 +156,7 @@ static void *send_thread(void *arg)
 		if (n_blocked > 0)
 			p->blocked_ns += vrs_lab_now() - now;
 	}
-	p->tx_cpu_ns = thread_cpu();
+	p->tx_cpu_ns = vrs_lab_thread_cpu();
 	return NULL;
 }
 
@@ -336,7 +336,7 @@ static void listen_to(struct vrs_phase *p, int ep, uint64_t from, uint64_t to)
 	for (size_t i = 0; i < p->n_sessions; i++) {
 		struct vrs_lab_session *s = &p->sessions[i];
 		struct epoll_event e = {.events = EPOLLIN, .data.ptr = s};
-		uint64_t at = p->start_ns + s->deaf_ns;
+		uint64_t at = s->deaf_ns > 0 ? p->start_ns + s->deaf_ns : 1;
 		if (s->rx_fd >= 0 && at > from && at <= to &&
 			(ep < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, s->rx_fd, &e) != 0))
 			lose(p, s, strerrordesc_np(errno));
@@ -347,11 +347,12 @@ static void *receive_thread(void *arg)
 {
 	struct vrs_phase *p = arg;
 	struct epoll_event events[MAX_EVENTS];
-	uint64_t listened = 0, deaf_until = p->start_ns;
+	uint64_t listened = 0, deaf_until = 1;
 	int ep = epoll_create1(EPOLL_CLOEXEC);
 
 	for (size_t i = 0; i < p->n_sessions; i++)
-		deaf_until = VRS_MAX(deaf_until, p->start_ns + p->sessions[i].deaf_ns);
+		if (p->sessions[i].deaf_ns > 0)
+			deaf_until = VRS_MAX(deaf_until, p->start_ns + p->sessions[i].deaf_ns);
 	note_right(p);
 	while (ep >= 0 && !atomic_load(&p->stop)) {
 		if (listened < deaf_until) {
@@ -371,7 +372,7 @@ static void *receive_thread(void *arg)
 	}
 	if (ep >= 0)
 		(void)close(ep);
-	p->rx_cpu_ns = thread_cpu();
+	p->rx_cpu_ns = vrs_lab_thread_cpu();
 	return NULL;
 }
 
@@ -394,7 +395,7 @@ int vrs_phase_begin(struct vrs_phase *p)
 	}
 	atomic_store(&p->n_right, right);
 	p->right_at_start = right;
-	p->start_ns = vrs_lab_now();
+	p->start_ns = vrs_lab_now() + p->delay_ns;
 	if (rc == 0)
 		rc = -pthread_create(&p->rx, NULL, receive_thread, p);
 	if (rc != 0)

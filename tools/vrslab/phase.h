@@ -32,6 +32,9 @@
 /** Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t vrs_lab_now(void);
 
+/** Nanoseconds of CPU time of the thread that asks. */
+uint64_t vrs_lab_thread_cpu(void);
+
 #define VRS_LAB_RX_SIZE ((size_t)256 << 10)
 
 /** One session, as a phase sees it. Kept over the phases of a run. */
@@ -66,6 +69,7 @@ struct vrs_phase {
 	const struct vrs_plan *plan; /**< For latencies; NULL = none. */
 	bool by_sender;              /**< Who announced is part of a word (words.h). */
 	bool only_read;              /**< Count bytes, look at nothing: a sink. */
+	uint64_t delay_ns; /**< It starts so long after begin(): whoever watches is ready. */
 
 	/* To be watched while it runs. */
 	atomic_uint_fast64_t n_right; /**< Prefixes as they must be, over the strict sessions. */

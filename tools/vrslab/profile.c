@@ -28,6 +28,14 @@ static const struct vrs_profile profiles[] = {
 		VRS_PROFILE_MOVE, {.senders = 2, .listeners = 1, .same = true}},
 	{"churn", "load, then announcements with a new path at a steady rate", VRS_PROFILE_CHURN,
 		{.senders = 1, .listeners = 1, .rate = 10000, .seconds = 10, .pool = 10000}},
+	{"next-hop-churn", "load, then announcements with another next hop at a steady rate",
+		VRS_PROFILE_HOPS,
+		{.senders = 1,
+			.listeners = 1,
+			.rate = 10000,
+			.seconds = 10,
+			.pool = 10000,
+			.hops = 64}},
 	{"attribute-only", "load, then announcements with a new community and the old path",
 		VRS_PROFILE_ATTRS,
 		{.senders = 1, .listeners = 1, .rate = 10000, .seconds = 10, .pool = 10000}},
@@ -88,6 +96,8 @@ void vrs_profile_print(FILE *to)
 		if (f->params.duty > 0)
 			(void)fprintf(
 				to, " --duty %u --jitter %u", f->params.duty, f->params.jitter);
+		if (f->params.hops > 0)
+			(void)fprintf(to, " --hops %u", f->params.hops);
 		if (f->params.depth > 0)
 			(void)fprintf(to, " --depth %u", f->params.depth);
 		if (f->params.slow > 0)
@@ -274,7 +284,8 @@ struct event {
 	uint64_t at_ns, k; /* k: of the order in which they were made. */
 	uint32_t sender, member;
 	enum vrs_change_kind kind;
-	uint8_t hops;
+	uint8_t hops; /* More in the path. */
+	uint16_t hop; /* Next hop, as in vrs_plan_change. */
 };
 
 static int change(struct vrs_run *r, struct vrs_plan *plan, const struct event *e)
@@ -283,6 +294,8 @@ static int change(struct vrs_run *r, struct vrs_plan *plan, const struct event *
 	const struct vrs_route *route = &routes->list[e->member];
 	struct vrs_stream_policy policy = vrs_run_policy(r, e->sender);
 	uint32_t number = number_of(r, e->sender, e->member);
+	if (e->hop > 0)
+		policy.next_hop = vrs_run_addr(&r->options.next_hops, e->hop - 1u);
 	struct vrs_plan_change c = {.sender = e->sender,
 		.at_ns = e->at_ns,
 		.numbers = &number,
@@ -290,7 +303,8 @@ static int change(struct vrs_run *r, struct vrs_plan *plan, const struct event *
 		.n = 1,
 		.kind = e->kind,
 		.set = vrs_routes_set(routes, route->set),
-		.hops = e->hops};
+		.hops = e->hops,
+		.hop = e->hop};
 
 	return vrs_plan_change(plan, &c, &policy);
 }
@@ -330,6 +344,9 @@ static void choose(struct event *e, const struct vrs_run *r, uint64_t round, uin
 	case VRS_PROFILE_HUNT:
 		e->hops = (uint8_t)(round % (q->depth + 1) + 1);
 		e->kind = e->hops > q->depth ? VRS_CHANGE_WITHDRAW : VRS_CHANGE_PATH;
+		break;
+	case VRS_PROFILE_HOPS:
+		e->hop = (uint16_t)(1 + round % q->hops);
 		break;
 	case VRS_PROFILE_ATTRS:
 		e->kind = VRS_CHANGE_ATTRIBUTE;

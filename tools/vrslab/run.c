@@ -15,7 +15,7 @@
 
 #include "tools/vrslab/progress.h"
 
-enum { SAMPLE_NS = 50000000, PAUSE_NS = 2000000, NS_PER_MS = 1000000 };
+enum { SAMPLE_NS = 50000000, PAUSE_NS = 2000000, NS_PER_MS = 1000000, OPENING_NS = 200000000 };
 #define NS_PER_S 1000000000ull
 
 static volatile sig_atomic_t interrupted;
@@ -39,14 +39,22 @@ static uint64_t last_due(const struct vrs_plan *plan)
 	return last;
 }
 
-static const char *verdict_of(const struct vrs_phase *p, bool target_gone)
+static bool effective_right(const struct vrs_effective *e)
 {
-	if (p->right_ns != 0 && atomic_load(&p->sent))
+	return e == NULL || (atomic_load(&e->n_wrong) == 0 && !atomic_load(&e->lost));
+}
+
+static const char *verdict_of(
+	const struct vrs_phase *p, const struct vrs_effective *e, bool target_gone)
+{
+	if (p->right_ns != 0 && atomic_load(&p->sent) && effective_right(e))
 		return "right";
 	if (target_gone)
 		return "the target died";
 	if (atomic_load(&p->lost))
 		return "a session was lost";
+	if (e != NULL && atomic_load(&e->lost))
+		return "the watch stream was lost";
 	return interrupted ? "interrupted" : "timeout";
 }
 
@@ -57,9 +65,17 @@ static void pause_ns(uint64_t ns)
 	(void)nanosleep(&t, NULL);
 }
 
+static bool is_over(struct vrs_phase *p, const struct vrs_effective *e)
+{
+	if (atomic_load(&p->lost))
+		return true;
+	return vrs_phase_over(p) &&
+		(e == NULL || atomic_load(&e->n_wrong) == 0 || atomic_load(&e->lost));
+}
+
 /* Watch a phase until it is over. @return Whether the target still lives. */
 static bool watch(struct vrs_run *r, const char *name, struct vrs_phase *p,
-	const struct vrs_machine_sample *from)
+	const struct vrs_effective *e, const struct vrs_machine_sample *from)
 {
 	uint64_t limit = p->start_ns + last_due(p->plan) + r->options.timeout_s * NS_PER_S;
 	uint64_t total = 0, next = p->start_ns;
@@ -69,7 +85,7 @@ static bool watch(struct vrs_run *r, const char *name, struct vrs_phase *p,
 	for (size_t i = 0; i < r->n; i++)
 		total += r->sessions[i].strict ? r->universe.n : 0;
 	vrs_progress_init(&bar, name, "prefixes", true);
-	while (alive && !interrupted && !vrs_phase_over(p) && vrs_lab_now() < limit) {
+	while (alive && !interrupted && !is_over(p, e) && vrs_lab_now() < limit) {
 		if (vrs_lab_now() >= next) {
 			struct vrs_machine_sample now;
 			vrs_machine_sample(&now, r->options.pids, r->options.n_pids);
@@ -102,37 +118,97 @@ static void tell_wrong(const struct vrs_run *r, size_t i, char *to, size_t size)
 			(unsigned long long)s->ledger.n_strange);
 }
 
+/* Changes of numbered prefixes of one sender each, that a NIC can see. */
+static bool is_watched(const struct vrs_run *r, const struct vrs_plan *plan)
+{
+	bool loaded = r->options.profile->kind != VRS_PROFILE_REPLAY;
+
+	return r->options.watch != NULL && !r->options.params.same &&
+		vrs_effective_expected(plan, loaded) > 0;
+}
+
+/* Start a phase, and before it the watch of a NIC, if there is one. @return 0, or a negative errno:
+ * then nothing runs. */
+static int begin(struct vrs_phase *p, struct vrs_effective *e)
+{
+	int rc = e != NULL ? vrs_effective_init(e) : 0;
+
+	if (rc == 0 && e != NULL)
+		rc = vrs_effective_begin(e);
+	if (rc != 0)
+		return rc;
+	p->delay_ns = e != NULL ? OPENING_NS : 0;
+	rc = vrs_phase_begin(p);
+	if (rc != 0 || e == NULL)
+		return rc;
+	atomic_store(&e->start_ns, p->start_ns);
+	while (vrs_lab_now() < p->start_ns)
+		pause_ns(PAUSE_NS);
+	return 0;
+}
+
+/* What is wrong, if anything. */
+static void tell_first_wrong(
+	const struct vrs_run *r, const struct vrs_effective *e, char *to, size_t size)
+{
+	for (size_t i = 0; i < r->n && to[0] == '\0'; i++)
+		tell_wrong(r, i, to, size);
+	if (to[0] == '\0' && e != NULL)
+		(void)snprintf(to, size, "%s", e->why);
+}
+
 /* @return Whether it ended well; what did not is recorded. */
+static bool measure(
+	struct vrs_run *r, const char *name, struct vrs_phase *p, struct vrs_effective *e)
+{
+	struct vrs_machine_sample from, to;
+	char why[256] = "";
+	int rc = begin(p, e);
+
+	if (rc != 0) {
+		vrs_run_record_result(
+			r, "failed", e != NULL && e->why[0] ? e->why : strerrordesc_np(-rc));
+		return false;
+	}
+	vrs_machine_sample(&from, r->options.pids, r->options.n_pids);
+	bool alive = watch(r, name, p, e, &from);
+	vrs_phase_end(p);
+	vrs_machine_sample(&to, r->options.pids, r->options.n_pids);
+	const char *verdict = verdict_of(p, e, !alive);
+	bool right = strcmp(verdict, "right") == 0;
+	if (e != NULL) {
+		vrs_effective_end(e);
+		if (right && vrs_effective_check(e) != 0) {
+			verdict = "wrong on the NIC";
+			right = false;
+		}
+	}
+	vrs_run_record_phase(r, name, p, e, verdict, &from, &to);
+	tell_first_wrong(r, e, why, sizeof(why));
+	if (!right)
+		vrs_run_record_result(r, verdict, why);
+	return right;
+}
+
 static bool run_phase(struct vrs_run *r, const char *name, const struct vrs_plan *plan)
 {
 	struct vrs_phase p = {.sessions = r->sessions, .n_sessions = r->n, .plan = plan};
-	struct vrs_machine_sample from, to;
+	struct vrs_effective e = {.socket = r->options.watch,
+		.nic = r->options.nic,
+		.plan = plan,
+		.universe = &r->universe,
+		.first_hop = r->options.next_hops,
+		.n_hops = r->options.params.hops,
+		.loaded = r->options.profile->kind != VRS_PROFILE_REPLAY};
 
 	for (size_t i = 0; i < plan->n_scripts; i++)
 		r->sessions[i].script = &plan->scripts[i];
 	for (size_t i = r->n - r->options.params.slow; i < r->n; i++)
 		r->sessions[i].deaf_ns = last_due(plan);
-	vrs_machine_sample(&from, r->options.pids, r->options.n_pids);
-	int rc = vrs_phase_begin(&p);
-	if (rc != 0) {
-		vrs_run_record_result(r, "failed", strerrordesc_np(-rc));
-		vrs_phase_fini(&p);
-		return false;
-	}
-	bool alive = watch(r, name, &p, &from);
-	vrs_phase_end(&p);
-	vrs_machine_sample(&to, r->options.pids, r->options.n_pids);
-	const char *verdict = verdict_of(&p, !alive);
-	char why[256] = "";
-	vrs_run_record_phase(r, name, &p, verdict, &from, &to);
-	for (size_t i = 0; i < r->n; i++) {
+	bool right = measure(r, name, &p, is_watched(r, plan) ? &e : NULL);
+	for (size_t i = 0; i < r->n; i++)
 		r->sessions[i].script = NULL;
-		if (why[0] == '\0')
-			tell_wrong(r, i, why, sizeof(why));
-	}
-	bool right = strcmp(verdict, "right") == 0;
-	if (!right)
-		vrs_run_record_result(r, verdict, why);
+	vrs_effective_fini(&e);
 	vrs_phase_fini(&p);
 	return right;
 }
@@ -211,6 +287,7 @@ static void fini(struct vrs_run *r)
 
 static int run(struct vrs_run *r, int argc, char **argv)
 {
+	char why[640] = "";
 	int rc = vrs_run_tables(r);
 
 	if (rc == 0)
@@ -223,8 +300,9 @@ static int run(struct vrs_run *r, int argc, char **argv)
 	vrs_run_record_head(r, argc, argv);
 	if (r->options.mrt != NULL)
 		vrs_run_record_capture(r);
-	if (vrs_run_connect(r) != 0) {
-		vrs_run_record_result(r, "not connected", "see stderr");
+	if (vrs_run_connect(r, why, sizeof(why)) != 0) {
+		(void)fprintf(stderr, "vrslab run: %s\n", why);
+		vrs_run_record_result(r, "not connected", why);
 		return 1;
 	}
 	vrs_run_record_established(r);

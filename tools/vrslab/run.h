@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include "rib/prefix.h"
+#include "tools/vrslab/effective.h"
 #include "tools/vrslab/machine.h"
 #include "tools/vrslab/phase.h"
 #include "tools/vrslab/replay.h"
@@ -33,6 +34,7 @@ enum vrs_profile_kind {
 	VRS_PROFILE_LOSS,     /**< The first sender's connection is closed. */
 	VRS_PROFILE_MOVE,     /**< The same, and the next sender has the same table. */
 	VRS_PROFILE_CHURN,    /**< Announcements with another path, at a rate. */
+	VRS_PROFILE_HOPS,     /**< Announcements with another next hop, at a rate. */
 	VRS_PROFILE_ATTRS,    /**< Announcements with another community and the same path. */
 	VRS_PROFILE_FLAP,     /**< Withdrawals and announcements by turns, with a duty cycle. */
 	VRS_PROFILE_REPLAY,   /**< No load; the UPDATEs of a capture. */
@@ -47,6 +49,7 @@ struct vrs_profile_params {
 	uint32_t pool;      /**< Prefixes of each sender that change; 0 = all. */
 	uint32_t duty;      /**< Per cent of the time that a flapping prefix is there. */
 	uint32_t jitter;    /**< Per cent of the time between two flaps of a prefix. */
+	uint32_t hops;      /**< Next hops that a prefix goes through; 0 = the sender's only. */
 	uint32_t depth;     /**< Paths of a hunt before it is withdrawn. */
 	uint32_t slow;      /**< Listeners that read nothing until the last change was due. */
 	uint32_t malformed; /**< Per cent of changes that are malformed UPDATEs. */
@@ -64,6 +67,7 @@ void vrs_profile_print(FILE *to);
 
 struct vrs_run_options {
 	struct vrs_addr target, local;
+	struct vrs_addr next_hops; /**< The first that VRS_PROFILE_HOPS announces. */
 	uint16_t port;
 	uint32_t asn; /**< Of the first peer; the others follow, as their addresses do. */
 	const struct vrs_profile *profile;
@@ -74,16 +78,20 @@ struct vrs_run_options {
 	pid_t pids[VRS_RUN_MAX_PIDS];
 	size_t n_pids;
 	const char *name, *out;
-	const char *histograms; /**< Where files of histograms begin; NULL = none. */
-	const char *mrt;        /**< To be replayed. */
-	uint32_t warp;          /**< So many times faster than it was; 0 = as fast as it goes. */
-	bool strict;            /**< A damaged capture is refused. */
+	const char *histograms;  /**< Where files of histograms begin; NULL = none. */
+	const char *mrt;         /**< To be replayed. */
+	uint32_t warp;           /**< So many times faster than it was; 0 = as fast as it goes. */
+	bool strict;             /**< A damaged capture is refused. */
+	const char *watch, *nic; /**< vrsd's control socket and a NIC; NULL = not watched. */
 	uint32_t wait_s, timeout_s;
 	bool list_peers;
 };
 
 /** @return 0; 1 when there is nothing more to do (--help); 2 on a mistake, told on stderr. */
 VRS_NODISCARD int vrs_run_options_parse(struct vrs_run_options *o, int argc, char **argv);
+
+/** The address @p i behind @p first. */
+struct vrs_addr vrs_run_addr(const struct vrs_addr *first, size_t i);
 
 /** Peer @p i: senders first, then listeners. */
 struct vrs_addr vrs_run_peer_addr(const struct vrs_run_options *o, size_t i);
@@ -115,9 +123,9 @@ VRS_NODISCARD int vrs_profile_load(struct vrs_run *r, struct vrs_plan *plan);
 /** What follows the load; the ledgers' wants are set. @return 0 or a negative errno. */
 VRS_NODISCARD int vrs_profile_main(struct vrs_run *r, struct vrs_plan *plan);
 
-/** Connect every session and hand it over. What went wrong is told on stderr.
- *  @return 0 or a negative errno. */
-VRS_NODISCARD int vrs_run_connect(struct vrs_run *r);
+/** Connect every session and hand it over.
+ *  @return 0 or a negative errno: then @p why says what went wrong. */
+VRS_NODISCARD int vrs_run_connect(struct vrs_run *r, char *why, size_t size);
 
 /** NDJSON, a record a line, flushed. */
 void vrs_run_record_head(const struct vrs_run *r, int argc, char **argv);
@@ -126,8 +134,9 @@ void vrs_run_record_peers(const struct vrs_run *r);
 void vrs_run_record_established(const struct vrs_run *r);
 void vrs_run_record_sample(const struct vrs_run *r, const char *phase, const struct vrs_phase *p,
 	const struct vrs_machine_sample *from, const struct vrs_machine_sample *now);
+/** @p e: what a NIC saw of it, or NULL. */
 void vrs_run_record_phase(const struct vrs_run *r, const char *phase, const struct vrs_phase *p,
-	const char *verdict, const struct vrs_machine_sample *from,
+	const struct vrs_effective *e, const char *verdict, const struct vrs_machine_sample *from,
 	const struct vrs_machine_sample *to);
 void vrs_run_record_result(const struct vrs_run *r, const char *verdict, const char *why);
 

@@ -25,6 +25,9 @@ enum {
 	OPT_STRICT,
 	OPT_HISTOGRAMS,
 	OPT_SEED,
+	OPT_NEXT_HOPS,
+	OPT_WATCH,
+	OPT_NIC,
 	/* Numbers of 32 bits: numbers[] says which. */
 	OPT_ASN,
 	OPT_PREFIXES,
@@ -35,6 +38,7 @@ enum {
 	OPT_POOL,
 	OPT_DUTY,
 	OPT_JITTER,
+	OPT_HOPS,
 	OPT_DEPTH,
 	OPT_WARP,
 	OPT_SLOW,
@@ -42,6 +46,7 @@ enum {
 	OPT_WAIT,
 	OPT_TIMEOUT,
 };
+enum { NEXT_HOPS_BEHIND = 64 }; /* Of --local, in its last byte but one. */
 
 /* One row per option: the parser and --help read it. */
 static const struct {
@@ -70,6 +75,10 @@ static const struct {
 		"of the time that a flapping prefix is announced"},
 	{{"jitter", required_argument, NULL, OPT_JITTER}, "PERCENT",
 		"of half the shorter of a flap's two times"},
+	{{"hops", required_argument, NULL, OPT_HOPS}, "N",
+		"next hops that each changed prefix goes through"},
+	{{"next-hops", required_argument, NULL, OPT_NEXT_HOPS}, "A",
+		"the first of them, the others follow (default: --local and 64 x 256 more)"},
 	{{"depth", required_argument, NULL, OPT_DEPTH}, "N", "paths of a hunt, each a hop longer"},
 	{{"mrt", required_argument, NULL, OPT_MRT}, "FILE",
 		"the capture to be replayed (MRT; plain, gzip or bzip2)"},
@@ -83,6 +92,10 @@ static const struct {
 		"of changes that are UPDATEs with an ORIGIN that there is not"},
 	{{"pid", required_argument, NULL, OPT_PID}, "PID",
 		"a process of the target, for CPU and memory; repeatable"},
+	{{"watch", required_argument, NULL, OPT_WATCH}, "SOCKET",
+		"vrsd's control socket: also measure when changes are effective on --nic"},
+	{{"nic", required_argument, NULL, OPT_NIC}, "NAME",
+		"a network interface of vrsd's network"},
 	{{"name", required_argument, NULL, OPT_NAME}, "TEXT", "what the target is called"},
 	{{"out", required_argument, NULL, OPT_OUT}, "FILE", "NDJSON goes there, not to stdout"},
 	{{"histograms", required_argument, NULL, OPT_HISTOGRAMS}, "PREFIX",
@@ -145,6 +158,8 @@ static struct number number_of(struct vrs_run_options *o, int c)
 		return (struct number){&q->duty, 1, 99};
 	case OPT_JITTER:
 		return (struct number){&q->jitter, 0, 100};
+	case OPT_HOPS:
+		return (struct number){&q->hops, 2, 256};
 	case OPT_DEPTH:
 		return (struct number){&q->depth, 1, 50};
 	case OPT_SLOW:
@@ -195,6 +210,16 @@ static int take_option(struct vrs_run_options *o, int c, const char *name, const
 	case OPT_LOCAL:
 		if (vrs_addr_parse(&o->local, value) != 0)
 			return mistake(name, value, "is no address");
+		return 0;
+	case OPT_NEXT_HOPS:
+		if (vrs_addr_parse(&o->next_hops, value) != 0)
+			return mistake(name, value, "is no address");
+		return 0;
+	case OPT_WATCH:
+		o->watch = value;
+		return 0;
+	case OPT_NIC:
+		o->nic = value;
 		return 0;
 	case OPT_PROFILE: /* Taken before the others: it sets their defaults. */
 		return 0;
@@ -250,6 +275,10 @@ static int check(const struct vrs_run_options *o)
 		what = "--ipv6 goes with IPv6 addresses: a sender is its routes' next hop";
 	else if ((o->profile->kind == VRS_PROFILE_REPLAY) != (o->mrt != NULL))
 		what = "--mrt goes with --profile replay";
+	else if ((o->watch != NULL) != (o->nic != NULL))
+		what = "--watch goes with --nic";
+	else if (o->next_hops.afi != o->local.afi)
+		what = "--next-hops and --local must be of one family";
 	else if (q->senders + q->listeners > VRS_RUN_MAX_PEERS)
 		what = "there are too many peers";
 	else if (q->senders + q->listeners < 2)
@@ -316,5 +345,9 @@ int vrs_run_options_parse(struct vrs_run_options *o, int argc, char **argv)
 		rc = c == '?' ? 2 : take_option(o, c, options[index].name, optarg);
 	if (rc == 0 && optind < argc)
 		rc = mistake("", argv[optind], "is not expected");
+	if (o->next_hops.afi == VRS_AFI_NONE && o->local.afi != VRS_AFI_NONE) {
+		o->next_hops = o->local;
+		o->next_hops.bytes[vrs_afi_width(o->local.afi) / 8 - 2] += NEXT_HOPS_BEHIND;
+	}
 	return rc != 0 ? rc : check(o);
 }

@@ -14,9 +14,9 @@
 
 enum { HOLD_S = 240, TURN_MS = 20, NS_PER_MS = 1000000 };
 
-struct vrs_addr vrs_run_peer_addr(const struct vrs_run_options *o, size_t i)
+struct vrs_addr vrs_run_addr(const struct vrs_addr *first, size_t i)
 {
-	struct vrs_addr a = o->local;
+	struct vrs_addr a = *first;
 	size_t last = a.afi == VRS_AFI_IP4 ? 3 : 15;
 
 	for (size_t at = last, carry = i; carry > 0; at--) {
@@ -27,6 +27,11 @@ struct vrs_addr vrs_run_peer_addr(const struct vrs_run_options *o, size_t i)
 			break;
 	}
 	return a;
+}
+
+struct vrs_addr vrs_run_peer_addr(const struct vrs_run_options *o, size_t i)
+{
+	return vrs_run_addr(&o->local, i);
 }
 
 struct connecting {
@@ -122,12 +127,13 @@ static void hand_over(struct vrs_lab_session *to, struct vrs_speaker *s)
 	to->rx_size = rest.size;
 }
 
-int vrs_run_connect(struct vrs_run *r)
+int vrs_run_connect(struct vrs_run *r, char *why, size_t size)
 {
 	struct connecting c = {.run = r};
 	char addr[VRS_ADDR_STRLEN];
 	int rc = -ENOMEM;
 
+	(void)snprintf(why, size, "out of memory");
 	c.speakers = calloc(r->n, sizeof(*c.speakers));
 	c.fds = calloc(r->n, sizeof(*c.fds));
 	if (c.speakers != NULL && c.fds != NULL) {
@@ -135,10 +141,9 @@ int vrs_run_connect(struct vrs_run *r)
 			make_speaker(&c, i);
 		rc = wait_up(&c);
 		if (rc != 0)
-			(void)fprintf(stderr,
-				"vrslab run: %zu of %zu sessions with %s are up after %u s; the "
-				"last "
-				"error was: %s\n",
+			(void)snprintf(why, size,
+				"%zu of %zu sessions with %s are up after %u s; the last error "
+				"was: %s",
 				c.n_up, r->n, vrs_addr_str(&r->options.target, addr),
 				r->options.wait_s, c.why);
 		for (size_t i = 0; i < r->n; i++) {

@@ -39,11 +39,11 @@ static void put(const struct vrs_run *r, json_t *o)
 
 static json_t *params(const struct vrs_profile_params *q)
 {
-	return json_pack("{s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "senders",
+	return json_pack("{s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "senders",
 		integer(q->senders), "listeners", integer(q->listeners), "same", q->same, "rate",
 		integer(q->rate), "seconds", integer(q->seconds), "pool", integer(q->pool), "duty",
-		integer(q->duty), "jitter", integer(q->jitter), "depth", integer(q->depth), "slow",
-		integer(q->slow), "malformed", integer(q->malformed));
+		integer(q->duty), "jitter", integer(q->jitter), "hops", integer(q->hops), "depth",
+		integer(q->depth), "slow", integer(q->slow), "malformed", integer(q->malformed));
 }
 
 void vrs_run_record_head(const struct vrs_run *r, int argc, char **argv)
@@ -231,16 +231,26 @@ static json_t *traffic(const struct vrs_run *r)
 }
 
 void vrs_run_record_phase(const struct vrs_run *r, const char *phase, const struct vrs_phase *p,
-	const char *verdict, const struct vrs_machine_sample *from,
+	const struct vrs_effective *e, const char *verdict, const struct vrs_machine_sample *from,
 	const struct vrs_machine_sample *to)
 {
 	uint64_t end = p->right_ns != 0 ? p->right_ns : vrs_lab_now();
 	double took = seconds(end > p->start_ns ? end - p->start_ns : 0);
-	json_t *generator = json_pack("{s:f, s:f, s:f, s:I}", "sender_cpu_s", seconds(p->tx_cpu_ns),
-		"receiver_cpu_s", seconds(p->rx_cpu_ns), "blocked_s", seconds(p->blocked_ns),
+	json_t *generator = json_pack("{s:f, s:f, s:f, s:f, s:I}", "sender_cpu_s",
+		seconds(p->tx_cpu_ns), "receiver_cpu_s", seconds(p->rx_cpu_ns), "watcher_cpu_s",
+		e != NULL ? seconds(e->cpu_ns) : 0.0, "blocked_s", seconds(p->blocked_ns),
 		"lag_p99_ns", integer(vrs_hdr_percentile(&p->lag, 99)));
 
 	put_histogram(r, phase, "received", p, &p->received);
+	if (e != NULL) {
+		put_histogram(r, phase, "effective", p, &e->latency);
+		put(r,
+			json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "event", "effective",
+				"phase", phase, "nic", e->nic, "expected",
+				integer(vrs_effective_expected(e->plan, e->loaded)), "seen",
+				integer(e->n_seen), "lines", integer(e->n_lines), "strange",
+				integer(e->n_strange)));
+	}
 	if (p->lag.n > 1)
 		put_histogram(r, phase, "lag", p, &p->lag);
 	put(r,

@@ -182,8 +182,12 @@ static void add_change(struct vrs_plan *p, const struct vrs_plan_change *c, size
 	else
 		p->first_of[number] = index;
 	p->last_of[number] = index;
-	p->changes[index] = (struct vrs_change){
-		c->at_ns, number, VRS_CHANGE_NONE, c->kind >= VRS_CHANGE_WITHDRAW, joined};
+	p->changes[index] = (struct vrs_change){.at_ns = c->at_ns,
+		.prefix = number,
+		.next = VRS_CHANGE_NONE,
+		.hop = c->hop,
+		.withdraw = c->kind >= VRS_CHANGE_WITHDRAW,
+		.joined = joined};
 }
 
 int vrs_plan_change(

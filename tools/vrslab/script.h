@@ -50,6 +50,7 @@ struct vrs_change {
 	uint64_t at_ns;
 	uint32_t prefix; /**< Number in the universe. */
 	uint32_t next;   /**< The following change of the same prefix, or VRS_CHANGE_NONE. */
+	uint16_t hop;    /**< As in vrs_plan_change. */
 	bool withdraw;   /**< For who hears of it. */
 	bool joined; /**< Of the same UPDATE as the change before: they share that one's word. */
 };
@@ -84,6 +85,7 @@ struct vrs_plan_change {
 	enum vrs_change_kind kind;
 	struct vrs_span set; /**< Announced with these attributes, and the number of the first. */
 	unsigned hops;       /**< So many AS numbers more in the path (path hunting). */
+	uint16_t hop;        /**< Which next hop the policy has: 0 = the sender itself. */
 };
 
 /** @return Where in changes[] prefix @p number stands in the UPDATE whose word is @p word;
