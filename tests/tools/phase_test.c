@@ -211,6 +211,40 @@ static void a_slow_reader_is_right_in_the_end(void **state)
 	unmake(&b);
 }
 
+/* What comes after all is right counts, where a target may still have something to say. */
+static void with_time_to_settle_the_last_update_counts(void **state)
+{
+	struct bench b;
+
+	make(&b);
+	vrs_ledger_want(&b.sessions[1].ledger, 0, VRS_LEDGER_ANY);
+	change(&b, 0, 0, false);
+	change(&b, 0, 100000000, true);
+	vrs_ledger_want(&b.sessions[1].ledger, 0, VRS_LEDGER_ANY);
+	b.phase.settle_ns = 300000000;
+	run(&b, MAX_MS);
+	assert_true(b.phase.right_ns >= b.phase.start_ns + 100000000);
+	assert_true(b.phase.right_ns < b.phase.start_ns + 300000000);
+	assert_int_equal(b.sessions[1].ledger.n_held, 0);
+	unmake(&b);
+}
+
+/* Whoever watches it has time to begin. */
+static void a_delayed_phase_sends_nothing_before_its_start(void **state)
+{
+	struct bench b;
+	uint64_t now = vrs_lab_now();
+
+	make(&b);
+	change(&b, 0, 0, false);
+	b.phase.delay_ns = 50000000;
+	run(&b, MAX_MS);
+	assert_true(b.phase.start_ns >= now + b.phase.delay_ns);
+	assert_true(b.phase.right_ns >= b.phase.start_ns);
+	assert_int_equal(b.phase.received.n, 1);
+	unmake(&b);
+}
+
 static void a_closed_session_is_lost(void **state)
 {
 	struct bench b;
@@ -248,6 +282,8 @@ int main(void)
 		cmocka_unit_test(changes_are_timed_from_when_they_were_due),
 		cmocka_unit_test(an_update_may_hold_many_changes),
 		cmocka_unit_test(a_slow_reader_is_right_in_the_end),
+		cmocka_unit_test(with_time_to_settle_the_last_update_counts),
+		cmocka_unit_test(a_delayed_phase_sends_nothing_before_its_start),
 		cmocka_unit_test(a_closed_session_is_lost),
 		cmocka_unit_test(garbage_is_named),
 	};

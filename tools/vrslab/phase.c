@@ -301,7 +301,7 @@ static void receive(struct vrs_phase *p, struct vrs_lab_session *s)
 	uint64_t prefixes = s->n_rx_announced + s->n_rx_withdrawn - before;
 	if (prefixes == 0)
 		return;
-	p->last_rx_ns = p->now_ns;
+	atomic_store(&p->last_rx_ns, p->now_ns);
 	s->right = vrs_ledger_right(&s->ledger);
 	atomic_fetch_add_explicit(&p->n_rx_prefixes, prefixes, memory_order_relaxed);
 	if (s->strict)
@@ -319,13 +319,20 @@ static bool all_right(const struct vrs_phase *p)
 	return true;
 }
 
+static uint64_t last_rx(struct vrs_phase *p)
+{
+	uint64_t at = atomic_load(&p->last_rx_ns);
+
+	return at != 0 ? at : vrs_lab_now();
+}
+
 /* The time counts at which it became right for good: it may be wrong again, in the meantime. */
 static void note_right(struct vrs_phase *p)
 {
 	bool right = all_right(p);
 
 	if (right && !p->in_right)
-		p->right_ns = p->last_rx_ns != 0 ? p->last_rx_ns : vrs_lab_now();
+		p->right_ns = last_rx(p);
 	p->in_right = right;
 	atomic_store(&p->right, right);
 }
@@ -410,7 +417,10 @@ int vrs_phase_begin(struct vrs_phase *p)
 
 bool vrs_phase_over(struct vrs_phase *p)
 {
-	return atomic_load(&p->lost) || (atomic_load(&p->sent) && atomic_load(&p->right));
+	if (atomic_load(&p->lost))
+		return true;
+	return atomic_load(&p->sent) && atomic_load(&p->right) &&
+		(p->settle_ns == 0 || vrs_lab_now() >= last_rx(p) + p->settle_ns);
 }
 
 void vrs_phase_end(struct vrs_phase *p)
@@ -420,6 +430,8 @@ void vrs_phase_end(struct vrs_phase *p)
 	(void)pthread_join(p->rx, NULL);
 	if (!p->in_right)
 		p->right_ns = 0;
+	else if (p->settle_ns > 0)
+		p->right_ns = last_rx(p);
 }
 
 void vrs_phase_fini(struct vrs_phase *p)

@@ -14,8 +14,8 @@
  *     while (!vrs_phase_over(&p) ...) sleep;     watch p.n_right, p.n_sent
  *     vrs_phase_end(&p);                         both are joined; read the results
  *
- * A phase is over when everything is sent and every ledger that must be right is, or when a
- * session is lost that must not be.
+ * A phase is over when everything is sent and every ledger that must be right is (and nothing
+ * more was heard for settle_ns), or when a session is lost that must not be.
  */
 
 #include <pthread.h>
@@ -69,19 +69,21 @@ struct vrs_phase {
 	const struct vrs_plan *plan; /**< For latencies; NULL = none. */
 	bool by_sender;              /**< Who announced is part of a word (words.h). */
 	bool only_read;              /**< Count bytes, look at nothing: a sink. */
+	uint64_t settle_ns;          /**< What is right counts only after so much quiet. */
 	uint64_t delay_ns; /**< It starts so long after begin(): whoever watches is ready. */
 
 	/* To be watched while it runs. */
 	atomic_uint_fast64_t n_right; /**< Prefixes as they must be, over the strict sessions. */
 	atomic_uint_fast64_t n_tx_bytes, n_rx_prefixes;
 	atomic_bool sent, right, lost;
+	atomic_uint_fast64_t last_rx_ns; /**< When the last UPDATE came; 0 = none yet. */
 
 	/* Results, after end(). Times: nanoseconds of vrs_lab_now(). */
 	uint64_t start_ns;
-	uint64_t right_at_start;       /**< As n_right was. */
-	uint64_t sent_ns;              /**< The last byte was with the kernel. */
-	uint64_t right_ns;             /**< The last ledger became right; 0 = never. */
-	uint64_t last_rx_ns;           /**< The last UPDATE. */
+	uint64_t right_at_start; /**< As n_right was. */
+	uint64_t sent_ns;        /**< The last byte was with the kernel. */
+	/** The last ledger became right, with settle_ns the last UPDATE came; 0 = never. */
+	uint64_t right_ns;
 	uint64_t tx_cpu_ns, rx_cpu_ns; /**< Of the threads. */
 	uint64_t blocked_ns;           /**< No socket took what was due. */
 	uint64_t n_changes_seen;       /**< Over all receivers. */

@@ -12,6 +12,7 @@
 #include "tools/vrslab/words.h"
 
 #define NS_PER_S 1000000000ull
+enum { MARKER_SET = 0 }; /* Of the table's sets. */
 
 static const struct vrs_profile profiles[] = {
 	{"load", "every sender announces its own table", VRS_PROFILE_LOAD,
@@ -22,6 +23,8 @@ static const struct vrs_profile profiles[] = {
 		VRS_PROFILE_LOAD, {.senders = 10}},
 	{"withdraw", "load, then every sender withdraws everything", VRS_PROFILE_WITHDRAW,
 		{.senders = 1, .listeners = 1}},
+	{"withdraw-same", "load of one table by all, then every sender withdraws everything",
+		VRS_PROFILE_WITHDRAW, {.senders = 4, .listeners = 1, .same = true}},
 	{"session-loss", "load, then the first sender's connection is closed", VRS_PROFILE_LOSS,
 		{.senders = 1, .listeners = 1}},
 	{"next-hop-move", "load of one table by all, then the one that was preferred dies",
@@ -137,6 +140,23 @@ static int add_to_universe(struct vrs_run *r, const struct vrs_routes *routes)
 	return 0;
 }
 
+/* Of one table that all senders have, a receiver sees the first that comes. So that it also sees
+ * when the target has read the others, each sender ends with a prefix of its own, from the space
+ * for benchmarks (RFC 2544, RFC 5180); synthetic tables have none as long. */
+static struct vrs_prefix marker(const struct vrs_run *r, uint32_t sender)
+{
+	struct vrs_prefix p = {.addr = {198, 18}, .len = 32, .afi = VRS_AFI_IP4};
+	size_t last = 3;
+
+	if (r->options.ipv6) {
+		p = (struct vrs_prefix){.addr = {0x20, 1, 0, 2}, .len = 128, .afi = VRS_AFI_IP6};
+		last = 15;
+	}
+	p.addr[last - 1] = (uint8_t)(sender >> 8);
+	p.addr[last] = (uint8_t)sender;
+	return p;
+}
+
 static int load_replay(struct vrs_run *r)
 {
 	const struct vrs_run_options *o = &r->options;
@@ -162,6 +182,7 @@ int vrs_run_tables(struct vrs_run *r)
 	const struct vrs_run_options *o = &r->options;
 	size_t n_tables = o->params.same ? 1 : o->params.senders;
 	uint64_t n = (uint64_t)o->prefixes * n_tables;
+	uint32_t n_markers = o->params.same ? o->params.senders : 0;
 	struct vrs_routes all = {0};
 	struct vrs_synth synth = {.seed = o->seed};
 
@@ -171,13 +192,18 @@ int vrs_run_tables(struct vrs_run *r)
 		return -EINVAL;
 	*(o->ipv6 ? &synth.n_ip6 : &synth.n_ip4) = (uint32_t)n;
 	r->routes = calloc(n_tables + 1, sizeof(*r->routes));
-	int rc = r->routes == NULL ? -ENOMEM : vrs_universe_init(&r->universe, (uint32_t)n + 1);
+	int rc = r->routes == NULL ? -ENOMEM
+				   : vrs_universe_init(&r->universe, (uint32_t)n + n_markers + 1);
 	if (rc == 0)
 		rc = vrs_synth_make(&synth, &all);
 	for (size_t i = 0; i < n_tables && rc == 0; i++)
 		rc = slice(&r->routes[i], &all, i * o->prefixes, (i + 1) * o->prefixes);
 	for (size_t i = 0; i < n_tables && rc == 0; i++)
 		rc = add_to_universe(r, &r->routes[i]);
+	for (uint32_t i = 0; i < n_markers && rc == 0; i++) {
+		struct vrs_prefix p = marker(r, i);
+		rc = (int)VRS_MIN(vrs_universe_add(&r->universe, &p), 0);
+	}
 	vrs_routes_fini(&all);
 	return rc;
 }
@@ -190,30 +216,48 @@ static uint32_t number_of(const struct vrs_run *r, size_t sender, size_t i)
 
 /* --- What every session must hold --- */
 
-/* @p word of a sender's prefix for all others. Its own routes do not come back to it. */
+/* @p word of a sender's prefix for all others. Its own routes do not come back to it; of a table
+ * that all have, a sender may hear or not, as the target chooses, but nothing once all is gone. */
 static void want(struct vrs_run *r, size_t sender, uint32_t number, uint32_t word)
 {
+	bool shared = r->options.params.same && number < r->options.prefixes;
+
 	for (size_t i = 0; i < r->n; i++) {
-		if (i != sender && (!r->options.params.same || i >= r->options.params.senders))
+		bool sends = i < r->options.params.senders;
+		if (shared && sends && word != 0)
+			vrs_ledger_want(&r->sessions[i].ledger, number, VRS_LEDGER_ANY);
+		else if (i != sender || shared)
 			vrs_ledger_want(&r->sessions[i].ledger, number, word);
 	}
+}
+
+static uint32_t word_of(const struct vrs_run *r, size_t sender, uint32_t number)
+{
+	struct vrs_stream_policy policy = vrs_run_policy(r, sender);
+	struct vrs_span set = vrs_routes_set(vrs_run_routes(r, sender), number);
+	uint8_t buf[VRS_BGP_CANONICAL_MAX];
+
+	if (policy.prepend > 0) {
+		size_t size = vrs_stream_prepend(set, policy.asn, policy.prepend, buf, sizeof(buf));
+		set = (struct vrs_span){buf, size};
+	}
+	return vrs_word_of_set(set, 0);
 }
 
 static void want_table(struct vrs_run *r, size_t sender, bool there)
 {
 	const struct vrs_routes *routes = vrs_run_routes(r, sender);
-	struct vrs_stream_policy policy = vrs_run_policy(r, sender);
-	uint8_t buf[VRS_BGP_CANONICAL_MAX];
 
-	for (size_t i = 0; i < routes->n; i++) {
-		struct vrs_span set = vrs_routes_set(routes, routes->list[i].set);
-		if (policy.prepend > 0) {
-			size_t size = vrs_stream_prepend(
-				set, policy.asn, policy.prepend, buf, sizeof(buf));
-			set = (struct vrs_span){buf, size};
-		}
-		want(r, sender, number_of(r, sender, i), there ? vrs_word_of_set(set, 0) : 0);
-	}
+	for (size_t i = 0; i < routes->n; i++)
+		want(r, sender, number_of(r, sender, i),
+			there ? word_of(r, sender, routes->list[i].set) : 0);
+}
+
+static void want_marker(struct vrs_run *r, size_t sender, bool there)
+{
+	if (r->options.params.same)
+		want(r, sender, r->options.prefixes + (uint32_t)sender,
+			there ? word_of(r, sender, MARKER_SET) : 0);
 }
 
 /* Whose prefix it is. */
@@ -247,6 +291,23 @@ struct vrs_stream_policy vrs_run_policy(const struct vrs_run *r, size_t sender)
 		.next_hop = vrs_run_peer_addr(&r->options, sender)};
 }
 
+/* A sender's marker, behind what it has sent. */
+static int send_marker(struct vrs_run *r, struct vrs_plan *plan, size_t sender, bool there)
+{
+	struct vrs_stream_policy policy = vrs_run_policy(r, sender);
+	struct vrs_stream *stream = &plan->scripts[sender].stream;
+	struct vrs_prefix p = marker(r, (uint32_t)sender);
+
+	if (!r->options.params.same)
+		return 0;
+	want_marker(r, sender, there);
+	ssize_t took = there
+		? vrs_stream_announce_some(stream, &p, 1,
+			  vrs_routes_set(vrs_run_routes(r, sender), MARKER_SET), &policy)
+		: vrs_stream_withdraw_some(stream, &p, 1);
+	return took < 0 ? (int)took : 0;
+}
+
 int vrs_profile_load(struct vrs_run *r, struct vrs_plan *plan)
 {
 	int rc = vrs_plan_init(plan, r->options.params.senders, r->universe.n, r->next_change);
@@ -257,6 +318,8 @@ int vrs_profile_load(struct vrs_run *r, struct vrs_plan *plan)
 			r->options.ipv6 ? VRS_AFI_IP6 : VRS_AFI_IP4, &policy);
 		if (rc == 0 && plan->scripts[i].stream.n_refused > 0)
 			rc = -EMSGSIZE;
+		if (rc == 0)
+			rc = send_marker(r, plan, i, true);
 		if (rc == 0)
 			rc = vrs_plan_step(plan, i, 0);
 		if (i == 0 || !r->options.params.same)
@@ -272,6 +335,8 @@ static int withdraw_all(struct vrs_run *r, struct vrs_plan *plan)
 	for (size_t i = 0; i < r->options.params.senders && rc == 0; i++) {
 		rc = vrs_stream_withdraw(&plan->scripts[i].stream, vrs_run_routes(r, i),
 			r->options.ipv6 ? VRS_AFI_IP6 : VRS_AFI_IP4);
+		if (rc == 0)
+			rc = send_marker(r, plan, i, false);
 		if (rc == 0)
 			rc = vrs_plan_step(plan, i, 0);
 		want_table(r, i, false);
@@ -440,6 +505,7 @@ int vrs_profile_main(struct vrs_run *r, struct vrs_plan *plan)
 		want_table(r, 0, false);
 		return 0;
 	case VRS_PROFILE_MOVE:
+		want_marker(r, 0, false);
 		want_table(r, 1, true);
 		return 0;
 	default:

@@ -15,7 +15,13 @@
 
 #include "tools/vrslab/progress.h"
 
-enum { SAMPLE_NS = 50000000, PAUSE_NS = 2000000, NS_PER_MS = 1000000, OPENING_NS = 200000000 };
+enum {
+	SAMPLE_NS = 50000000,
+	PAUSE_NS = 2000000,
+	NS_PER_MS = 1000000,
+	OPENING_NS = 200000000,
+	SETTLE_NS = 1000000000
+};
 #define NS_PER_S 1000000000ull
 
 static volatile sig_atomic_t interrupted;
@@ -192,7 +198,10 @@ static bool measure(
 
 static bool run_phase(struct vrs_run *r, const char *name, const struct vrs_plan *plan)
 {
-	struct vrs_phase p = {.sessions = r->sessions, .n_sessions = r->n, .plan = plan};
+	struct vrs_phase p = {.sessions = r->sessions,
+		.n_sessions = r->n,
+		.plan = plan,
+		.settle_ns = r->options.params.same ? SETTLE_NS : 0};
 	struct vrs_effective e = {.socket = r->options.watch,
 		.nic = r->options.nic,
 		.plan = plan,
@@ -257,8 +266,7 @@ static int make_sessions(struct vrs_run *r)
 	for (size_t i = 0; i < r->n && rc == 0; i++) {
 		struct vrs_lab_session *s = &r->sessions[i];
 		s->tx_fd = s->rx_fd = -1;
-		/* Of a table that all have, a sender may hear or not: that is the target's choice. */
-		s->strict = !r->options.params.same || i >= r->options.params.senders;
+		s->strict = true;
 		s->rx = malloc(VRS_LAB_RX_SIZE);
 		rc = s->rx == NULL ? -ENOMEM : vrs_ledger_init(&s->ledger, &r->universe);
 	}

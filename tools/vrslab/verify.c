@@ -91,27 +91,32 @@ void vrs_ledger_fini(struct vrs_ledger *l)
 	*l = (struct vrs_ledger){0};
 }
 
+static bool agree(uint32_t want, uint32_t have)
+{
+	return want == have || want == VRS_LEDGER_ANY;
+}
+
 void vrs_ledger_clear(struct vrs_ledger *l)
 {
 	memset(l->have, 0, l->universe->n * sizeof(*l->have));
 	l->n_held = l->n_right = 0;
 	for (uint32_t i = 0; i < l->universe->n; i++)
-		l->n_right += l->want[i] == 0;
+		l->n_right += agree(l->want[i], 0);
 }
 
 void vrs_ledger_want(struct vrs_ledger *l, uint32_t number, uint32_t word)
 {
 	assert(number < l->universe->n);
-	l->n_right -= l->want[number] == l->have[number];
+	l->n_right -= agree(l->want[number], l->have[number]);
 	l->want[number] = word;
-	l->n_right += word == l->have[number];
+	l->n_right += agree(word, l->have[number]);
 }
 
 static void tell(struct vrs_ledger *l, uint32_t number, uint32_t word)
 {
 	uint32_t old = l->have[number], want = l->want[number];
 
-	l->n_right += (uint32_t)(word == want) - (uint32_t)(old == want);
+	l->n_right += (uint32_t)agree(want, word) - (uint32_t)agree(want, old);
 	l->n_held += (uint32_t)(word != 0) - (uint32_t)(old != 0);
 	l->have[number] = word;
 }

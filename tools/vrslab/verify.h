@@ -26,6 +26,8 @@
 #include "rib/base/bytes.h"
 #include "rib/prefix.h"
 
+/** Wanted of a prefix that a receiver may hold or not: the target's choice. No route's word. */
+#define VRS_LEDGER_ANY   0x40000000u
 /** Most prefixes of a universe. */
 #define VRS_UNIVERSE_MAX ((1u << 24) - 2)
 
