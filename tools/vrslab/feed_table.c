@@ -96,13 +96,18 @@ static void count_families(struct vrs_feed_nva *nva)
 	}
 }
 
-static int append_eors(struct vrs_stream *raw)
+/* An End-of-RIB of each family, but for those that the file brings itself. */
+static int append_eors(struct vrs_mrt_table *m)
 {
 	uint8_t eor[32] = {0};
-	int rc = vrs_stream_append(raw, eor, vrs_bgp_eor_encode(VRS_AFI_IP4, eor, sizeof(eor)));
+	int rc = 0;
 
-	if (rc == 0)
-		rc = vrs_stream_append(raw, eor, vrs_bgp_eor_encode(VRS_AFI_IP6, eor, sizeof(eor)));
+	for (int i = 0; i < 2 && rc == 0; i++) {
+		enum vrs_afi afi = i == 0 ? VRS_AFI_IP4 : VRS_AFI_IP6;
+		if (!m->raw_eor[i])
+			rc = vrs_stream_append(
+				&m->raw, eor, vrs_bgp_eor_encode(afi, eor, sizeof(eor)));
+	}
 	return rc;
 }
 
@@ -122,7 +127,7 @@ static int make_nvas(struct vrs_feed_tables *t, const struct vrs_feed_options *o
 		nva->routes = m != NULL ? &m->routes : &t->synth;
 		nva->raw = m != NULL && o->raw ? &m->raw : NULL;
 		nva->raw_as4 = m != NULL && m->raw_as4;
-		if (nva->raw != NULL && append_eors(nva->raw) != 0)
+		if (nva->raw != NULL && append_eors(m) != 0)
 			return -ENOMEM;
 		count_families(nva);
 		if (nva->n[1] > 0 && nva->raw == NULL &&

@@ -140,6 +140,14 @@ static int load_replay(struct vrs_run *r)
 			"vrslab run: %s: of its %zu peers, fewer than %u announce "
 			"something of this family\n",
 			o->mrt, r->replay.n_peers, o->params.senders);
+	if (rc == 0 && r->replay.n_updates == 0) {
+		(void)fprintf(stderr,
+			"vrslab run: %s: all of it is left out (%zu): reserved prefixes, paths "
+			"with "
+			"private AS numbers, well-known communities\n",
+			o->mrt, r->replay.n_left_out);
+		rc = -ESRCH;
+	}
 	if (r->replay.warning[0] == '\0')
 		return rc;
 	(void)fprintf(stderr, "vrslab run: %s; %s\n", r->replay.warning,

@@ -189,11 +189,12 @@ static int take_nlri(
 	return rc;
 }
 
-/* Those of one second are spread evenly over it: a capture has no finer time. */
+/* Those of one second are spread evenly over it: a capture has no finer time. A message file
+ * has none at all: what it holds is due at once. */
 static void spread_second(struct reading *l)
 {
 	struct vrs_replay *o = l->out;
-	size_t n = o->n_updates - l->second_from;
+	size_t n = l->second > 0 ? o->n_updates - l->second_from : 0;
 
 	for (size_t i = 0; i < n; i++)
 		o->updates[l->second_from + i].at_ns =
