@@ -23,6 +23,12 @@ int vrs_arg_u64(const char *text, uint64_t max, uint64_t *out)
 	return 0;
 }
 
+int vrs_arg_mistake(const char *who, const char *name, const char *value, const char *what)
+{
+	(void)fprintf(stderr, "%s: --%s %s: %s\n", who, name, value, what);
+	return 2;
+}
+
 int vrs_arg_peer(const char *text, struct vrs_addr *addr, uint16_t *port)
 {
 	char host[VRS_ADDR_STRLEN + 2] = "";

@@ -17,6 +17,9 @@
  *  @return 0 or -EINVAL. */
 VRS_NODISCARD int vrs_arg_u64(const char *text, uint64_t max, uint64_t *out);
 
+/** Tell a mistake in an option on stderr; @p who is the command. @return 2. */
+int vrs_arg_mistake(const char *who, const char *name, const char *value, const char *what);
+
 /** ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT; the port is 179 when there is none.
  *  @return 0 or -EINVAL. */
 VRS_NODISCARD int vrs_arg_peer(const char *text, struct vrs_addr *addr, uint16_t *port);
