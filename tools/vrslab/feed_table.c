@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "io/bgp/encode.h"
+#include "tools/vrslab/args.h"
 #include "tools/vrslab/feed.h"
 
 static int complain(const char *what, int err)
@@ -77,13 +78,7 @@ static struct vrs_addr local_of(const struct vrs_feed_options *o, size_t i)
 {
 	if (i < o->n_locals)
 		return o->locals[i];
-	struct vrs_addr a = o->locals[o->n_locals - 1];
-	size_t more = i - (o->n_locals - 1);
-	for (size_t b = vrs_afi_width(a.afi) / 8; b-- > 0 && more > 0; more >>= 8) {
-		more += a.bytes[b];
-		a.bytes[b] = (uint8_t)more;
-	}
-	return a;
+	return vrs_arg_addr_after(&o->locals[o->n_locals - 1], i - (o->n_locals - 1));
 }
 
 static void count_families(struct vrs_feed_nva *nva)

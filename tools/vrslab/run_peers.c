@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/vrslab/args.h"
 #include "tools/vrslab/run.h"
 #include "tools/vrslab/speaker.h"
 
@@ -16,17 +17,7 @@ enum { HOLD_S = 240, TURN_MS = 20, NS_PER_MS = 1000000 };
 
 struct vrs_addr vrs_run_peer_addr(const struct vrs_run_options *o, size_t i)
 {
-	struct vrs_addr a = o->local;
-	size_t last = a.afi == VRS_AFI_IP4 ? 3 : 15;
-
-	for (size_t at = last, carry = i; carry > 0; at--) {
-		carry += a.bytes[at];
-		a.bytes[at] = (uint8_t)carry;
-		carry >>= 8;
-		if (at == 0)
-			break;
-	}
-	return a;
+	return vrs_arg_addr_after(&o->local, i);
 }
 
 struct connecting {
