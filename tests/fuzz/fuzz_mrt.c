@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vrs contributors
  *
- * An MRT file, read to its end. Every event lies inside what was read, and names a peer.
+ * An MRT file or a message file, read to its end. Every event lies inside what was read, and names a peer.
  */
 
 #include <stdio.h>
@@ -69,6 +69,9 @@ static size_t record(uint8_t *out, size_t cap, unsigned type, unsigned subtype, 
 	return 12 + n;
 }
 
+/* No MRT type: the row is a file of messages, without a record's header. */
+enum { MESSAGES = 0xffff };
+
 size_t fuzz_seed(unsigned i, uint8_t *out, size_t cap)
 {
 	/* PEER_INDEX_TABLE with an IPv4 and an IPv6 peer. */
@@ -98,11 +101,18 @@ size_t fuzz_seed(unsigned i, uint8_t *out, size_t cap)
 		{17, 4,
 			"00000000 0000fde9 0000ff0c 0000 0001 0a000002 0a000001 "
 			"ffffffffffffffffffffffffffffffff 0013 04"},
+		/* A KEEPALIVE, an UPDATE, an End-of-RIB */
+		{MESSAGES, 0,
+			"ffffffffffffffffffffffffffffffff 0013 04"
+			"ffffffffffffffffffffffffffffffff 002e 02 0000 0014 " HEX_BASE HEX_NLRI
+			"ffffffffffffffffffffffffffffffff 0017 02 0000 0000"},
 	};
 	size_t n = 0;
 
 	if (i >= VRS_N_ELEMS(rows))
 		return 0;
+	if (rows[i].type == MESSAGES)
+		return build_hex(rows[i].hex, out, cap);
 	if (rows[i].type == 13)
 		n = record(out, cap, 13, 1, peers);
 	return n + record(out + n, cap - n, rows[i].type, rows[i].subtype, rows[i].hex);

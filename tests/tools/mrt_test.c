@@ -167,10 +167,8 @@ static void state_change(struct file *f, uint16_t from, uint16_t to, bool as4)
 }
 
 /* An UPDATE that withdraws one prefix and announces another; either may be NULL. */
-static void message(struct file *f, uint16_t subtype, bool as4, bool et, const char *withdrawn,
-	const char *announced)
+static void update(struct file *f, bool as4, const char *withdrawn, const char *announced)
 {
-	bgp4mp_head(f, subtype, as4, et);
 	size_t start = vrs_writer_size(&f->w);
 	for (int i = 0; i < 16; i++)
 		vrs_write_u8(&f->w, 0xff);
@@ -189,7 +187,31 @@ static void message(struct file *f, uint16_t subtype, bool as4, bool et, const c
 	if (announced != NULL)
 		put_nlri(f, announced);
 	vrs_put_u16(f->bytes + start + 16, (uint16_t)(vrs_writer_size(&f->w) - start));
+}
+
+static void message(struct file *f, uint16_t subtype, bool as4, bool et, const char *withdrawn,
+	const char *announced)
+{
+	bgp4mp_head(f, subtype, as4, et);
+	update(f, as4, withdrawn, announced);
 	end(f);
+}
+
+/* A message file: a KEEPALIVE, two UPDATEs, an End-of-RIB. */
+static void messages(struct file *f)
+{
+	*f = (struct file){.w = vrs_writer_init(f->bytes, sizeof(f->bytes))};
+	for (int i = 0; i < 16; i++)
+		vrs_write_u8(&f->w, 0xff);
+	vrs_write_bytes(&f->w, "\x00\x13\x04", 3);
+	f->ends[f->n_records++] = vrs_writer_size(&f->w);
+	update(f, true, NULL, "203.0.113.0/24");
+	f->ends[f->n_records++] = vrs_writer_size(&f->w);
+	update(f, true, "203.0.113.0/24", "203.0.112.0/24");
+	f->ends[f->n_records++] = vrs_writer_size(&f->w);
+	update(f, true, NULL, NULL);
+	f->ends[f->n_records++] = vrs_writer_size(&f->w);
+	assert_true(vrs_writer_ok(&f->w));
 }
 
 static void everything(struct file *f)
@@ -509,6 +531,103 @@ static void raw_messages_are_byte_for_byte_those_of_the_file(void **)
 	vrs_mrt_load_fini(&load);
 }
 
+static void bgp_messages_one_after_the_other_are_a_source(void **)
+{
+	static struct file f;
+	struct vrs_mrt *m;
+	struct vrs_mrt_event e;
+	size_t n_peers, n = 0;
+
+	messages(&f);
+	save(f.bytes, vrs_writer_size(&f.w));
+	assert_int_equal(vrs_mrt_open(path, &m), 0);
+	for (; vrs_mrt_next(m, &e) == 1; n++) {
+		size_t at = n > 0 ? f.ends[n - 1] : 0;
+		assert_int_equal(e.kind, VRS_MRT_MESSAGE);
+		assert_true(e.as4);
+		assert_int_equal(e.time, 0);
+		assert_int_equal(e.peer, 0);
+		assert_int_equal(vrs_mrt_offset(m), at);
+		assert_int_equal(e.message.size, f.ends[n] - at);
+		assert_memory_equal(e.message.data, f.bytes + at, e.message.size);
+	}
+	assert_int_equal(n, 4);
+	assert_int_equal(vrs_mrt_peers(m, &n_peers)->asn, 0);
+	assert_int_equal(n_peers, 1);
+	vrs_mrt_close(m);
+
+	/* Raw: the UPDATEs as they are, and it is known which End-of-RIB is among them. */
+	struct vrs_mrt_load load = {.path = path, .raw = true};
+	assert_int_equal(vrs_mrt_load(&load), 0);
+	const struct vrs_mrt_table *t = &load.tables[0];
+	assert_int_equal(t->raw.size, f.ends[3] - f.ends[0]);
+	assert_memory_equal(t->raw.bytes, f.bytes + f.ends[0], t->raw.size);
+	assert_true(t->raw_as4 && t->raw_eor[0] && !t->raw_eor[1]);
+	assert_int_equal(t->routes.n_live, 1);
+	vrs_mrt_load_fini(&load);
+}
+
+static void whole_messages_before_a_cut_are_used(void **)
+{
+	static struct file f;
+	struct vrs_mrt_stats stats;
+	char error[160], want[80];
+	size_t n_events;
+
+	messages(&f);
+	/* Under 16 bytes nothing says that it is one. */
+	for (size_t cut = 16, whole = 0; cut <= vrs_writer_size(&f.w); cut++) {
+		whole += cut == f.ends[whole];
+		save(f.bytes, cut);
+		int rc = read_all(&n_events, &stats, error, sizeof(error));
+		size_t at = whole > 0 ? f.ends[whole - 1] : 0;
+		assert_int_equal(n_events, whole);
+		assert_int_equal(rc, cut == at ? 0 : -EBADMSG);
+		(void)snprintf(want, sizeof(want), "at offset %zu: a message is cut short", at);
+		assert_int_equal(strncmp(error, want, rc != 0 ? strlen(want) : 0), 0);
+	}
+	for (size_t cut = 1; cut < 16; cut++) {
+		save(f.bytes, cut);
+		assert_int_equal(read_all(&n_events, &stats, error, sizeof(error)), -EBADMSG);
+		assert_int_equal(strncmp(error, "at offset 0: ", 13), 0);
+	}
+}
+
+static void a_damaged_message_header_ends_a_message_file_at_its_offset(void **)
+{
+	static struct file f;
+	struct vrs_mrt_stats stats;
+	char error[160], want[80];
+	size_t n_events, size;
+
+	messages(&f);
+	size = vrs_writer_size(&f.w);
+	for (size_t i = 0; i < size; i++) {
+		size_t in = 0;
+		while (i >= f.ends[in])
+			in++;
+		size_t at = in > 0 ? f.ends[in - 1] : 0;
+		f.bytes[i] ^= 0x81;
+		save(f.bytes, size);
+		int rc = read_all(&n_events, &stats, error, sizeof(error));
+		struct vrs_mrt_load load = {.path = path, .raw = (i & 1) != 0};
+		(void)!vrs_mrt_load(&load);
+		vrs_mrt_load_fini(&load);
+		f.bytes[i] ^= 0x81;
+		if (i - at < 16) { /* The marker. */
+			assert_int_equal(rc, -EBADMSG);
+			assert_int_equal(n_events, in);
+			(void)snprintf(want, sizeof(want), "at offset %zu: ", at);
+			assert_int_equal(strncmp(error, want, strlen(want)), 0);
+		} else if (i - at >= 18) { /* Type and body are not the reader's. */
+			assert_int_equal(rc, 0);
+			assert_int_equal(n_events, 4);
+		} else {
+			assert_true(rc == -EBADMSG && n_events >= in);
+		}
+	}
+}
+
 static void what_is_no_mrt_file_is_refused(void **)
 {
 	static const uint8_t text[] = "This is a text, and nobody would take it for an MRT file.\n";
@@ -538,6 +657,9 @@ int main(void)
 		cmocka_unit_test(loading_keeps_the_last_word_of_each_peer),
 		cmocka_unit_test(prefixes_of_the_lab_are_left_out_and_counted),
 		cmocka_unit_test(raw_messages_are_byte_for_byte_those_of_the_file),
+		cmocka_unit_test(bgp_messages_one_after_the_other_are_a_source),
+		cmocka_unit_test(whole_messages_before_a_cut_are_used),
+		cmocka_unit_test(a_damaged_message_header_ends_a_message_file_at_its_offset),
 		cmocka_unit_test(what_is_no_mrt_file_is_refused),
 	};
 	return cmocka_run_group_tests(tests, make_path, remove_path);

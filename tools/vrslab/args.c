@@ -23,6 +23,23 @@ int vrs_arg_u64(const char *text, uint64_t max, uint64_t *out)
 	return 0;
 }
 
+int vrs_arg_mistake(const char *who, const char *name, const char *value, const char *what)
+{
+	(void)fprintf(stderr, "%s: --%s %s: %s\n", who, name, value, what);
+	return 2;
+}
+
+struct vrs_addr vrs_arg_addr_after(const struct vrs_addr *a, size_t n)
+{
+	struct vrs_addr out = *a;
+
+	for (size_t at = vrs_afi_width(a->afi) / 8; at-- > 0 && n > 0; n >>= 8) {
+		n += out.bytes[at];
+		out.bytes[at] = (uint8_t)n;
+	}
+	return out;
+}
+
 int vrs_arg_peer(const char *text, struct vrs_addr *addr, uint16_t *port)
 {
 	char host[VRS_ADDR_STRLEN + 2] = "";

@@ -16,9 +16,9 @@
 #include <stdint.h>
 
 #include "rib/prefix.h"
-#include "tools/vrslab/mrt_load.h"
 #include "tools/vrslab/progress.h"
 #include "tools/vrslab/routes.h"
+#include "tools/vrslab/source.h"
 #include "tools/vrslab/speaker.h"
 #include "tools/vrslab/stream.h"
 
@@ -27,21 +27,15 @@ struct vrs_feed_peer {
 	uint16_t port;
 };
 
-enum { VRS_FEED_MAX_PEERS = 64, VRS_FEED_MAX_LOCALS = 1024, VRS_FEED_MAX_SKIPS = 64 };
+enum { VRS_FEED_MAX_PEERS = 64, VRS_FEED_MAX_LOCALS = 1024 };
 
 struct vrs_feed_options {
 	struct vrs_addr locals[VRS_FEED_MAX_LOCALS];
 	size_t n_locals;
 	struct vrs_feed_peer peers[VRS_FEED_MAX_PEERS];
 	size_t n_peers;
-	struct vrs_prefix skips[VRS_FEED_MAX_SKIPS];
-	size_t n_skips;
+	struct vrs_source_options source;
 	uint32_t asn;
-	uint32_t n_ip4, n_ip6;
-	uint64_t seed;
-	const char *mrt;
-	struct vrs_addr mrt_peer;
-	bool mrt_all, raw;
 	struct vrs_addr next_hop4, next_hop6;
 	unsigned prepend;
 	int64_t hold_s; /* -1 = until a signal. */
@@ -69,8 +63,7 @@ struct vrs_feed_nva {
 };
 
 struct vrs_feed_tables {
-	struct vrs_routes synth;
-	struct vrs_mrt_load mrt;
+	struct vrs_source source;
 	struct vrs_feed_nva *nvas;
 	size_t n_nvas;
 };

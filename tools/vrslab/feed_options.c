@@ -11,19 +11,14 @@
 
 #include "tools/vrslab/args.h"
 #include "tools/vrslab/feed.h"
-#include "tools/vrslab/synth.h"
+
+#define WHO "vrslab feed"
 
 enum {
 	OPT_LOCAL = 256,
 	OPT_ASN,
 	OPT_PEER,
-	OPT_PREFIXES,
-	OPT_IPV6,
-	OPT_SEED,
-	OPT_MRT,
-	OPT_MRT_PEER,
 	OPT_RAW,
-	OPT_SKIP,
 	OPT_NEXT_HOP,
 	OPT_PREPEND,
 	OPT_HOLD,
@@ -43,20 +38,23 @@ static const struct {
 	{{"asn", required_argument, NULL, OPT_ASN}, "N", "our AS number"},
 	{{"peer", required_argument, NULL, OPT_PEER}, "A[:PORT]",
 		"connect to this; repeat it for each instance ([A]:PORT for IPv6)"},
-	{{"prefixes", required_argument, NULL, OPT_PREFIXES}, "N",
+	{{"prefixes", required_argument, NULL, VRS_SOURCE_PREFIXES}, "N",
 		"synthetic IPv4 prefixes, e.g. 1000000 or 1M (default 0: only listen)"},
-	{{"ipv6", required_argument, NULL, OPT_IPV6}, "N", "synthetic IPv6 prefixes"},
-	{{"seed", required_argument, NULL, OPT_SEED}, "S",
+	{{"ipv6", required_argument, NULL, VRS_SOURCE_IPV6}, "N", "synthetic IPv6 prefixes"},
+	{{"seed", required_argument, NULL, VRS_SOURCE_SEED}, "S",
 		"of the synthetic table (default 1); the same seed gives the same bytes"},
-	{{"mrt", required_argument, NULL, OPT_MRT}, "FILE",
-		"announce what an MRT file holds (plain, gz, bz2), as a transit NVA"},
-	{{"mrt-peer", required_argument, NULL, OPT_MRT_PEER}, "A|all",
+	{{"mrt", required_argument, NULL, VRS_SOURCE_MRT}, "FILE",
+		"announce what a file holds, as a transit NVA: MRT, or BGP messages one\n"
+		"                          after the other; plain, gzip or bzip2"},
+	{{"mrt-peer", required_argument, NULL, VRS_SOURCE_MRT_PEER}, "A|all",
 		"its peer to take (default: the busiest); all: one NVA per peer, from\n"
 		"                          the --local addresses, then the ones that follow the "
 		"last"},
 	{{"raw", no_argument, NULL, OPT_RAW}, NULL, "send the file's UPDATEs as they are"},
-	{{"skip", required_argument, NULL, OPT_SKIP}, "PREFIX",
+	{{"skip", required_argument, NULL, VRS_SOURCE_SKIP}, "PREFIX",
 		"leave out what the file has inside it (default 10.0.0.0/8; repeatable)"},
+	{{"strict", no_argument, NULL, VRS_SOURCE_STRICT}, NULL,
+		"refuse a damaged file, instead of using what is before the damage"},
 	{{"next-hop", required_argument, NULL, OPT_NEXT_HOP}, "A",
 		"instead of our address; once for IPv4, once for IPv6"},
 	{{"prepend", required_argument, NULL, OPT_PREPEND}, "K", "our AS so many times more"},
@@ -91,8 +89,7 @@ static void print_help(void)
 
 static int mistake(const char *option, const char *value, const char *what)
 {
-	(void)fprintf(stderr, "vrslab feed: --%s %s: %s\n", option, value, what);
-	return 2;
+	return vrs_arg_mistake(WHO, option, value, what);
 }
 
 static int take_next_hop(struct vrs_feed_options *o, const char *name, const char *value)
@@ -112,17 +109,12 @@ static int take_list(struct vrs_feed_options *o, int c, const char *name, const 
 			vrs_addr_parse(&o->locals[o->n_locals], value) != 0)
 			return mistake(name, value, "is no address, or one too many");
 		o->n_locals++;
-	} else if (c == OPT_PEER) {
+	} else {
 		if (o->n_peers == VRS_FEED_MAX_PEERS ||
 			vrs_arg_peer(
 				value, &o->peers[o->n_peers].addr, &o->peers[o->n_peers].port) != 0)
 			return mistake(name, value, "is no ADDRESS[:PORT], or one too many");
 		o->n_peers++;
-	} else {
-		if (o->n_skips == VRS_FEED_MAX_SKIPS ||
-			vrs_prefix_parse(&o->skips[o->n_skips], value) != 0)
-			return mistake(name, value, "is no prefix, or one too many");
-		o->n_skips++;
 	}
 	return 0;
 }
@@ -131,9 +123,6 @@ static int take_number(struct vrs_feed_options *o, int c, const char *name, cons
 {
 	static const uint64_t max[] = {
 		[OPT_ASN - OPT_LOCAL] = UINT32_MAX - 1,
-		[OPT_PREFIXES - OPT_LOCAL] = VRS_SYNTH_MAX,
-		[OPT_IPV6 - OPT_LOCAL] = VRS_SYNTH_MAX,
-		[OPT_SEED - OPT_LOCAL] = UINT64_MAX,
 		[OPT_PREPEND - OPT_LOCAL] = 100,
 		[OPT_HOLD - OPT_LOCAL] = 31536000,
 		[OPT_WAIT - OPT_LOCAL] = 31536000,
@@ -148,12 +137,6 @@ static int take_number(struct vrs_feed_options *o, int c, const char *name, cons
 	}
 	if (c == OPT_ASN)
 		o->asn = (uint32_t)v;
-	else if (c == OPT_PREFIXES)
-		o->n_ip4 = (uint32_t)v;
-	else if (c == OPT_IPV6)
-		o->n_ip6 = (uint32_t)v;
-	else if (c == OPT_SEED)
-		o->seed = v;
 	else if (c == OPT_PREPEND)
 		o->prepend = (unsigned)v;
 	else if (c == OPT_HOLD)
@@ -165,23 +148,16 @@ static int take_number(struct vrs_feed_options *o, int c, const char *name, cons
 
 static int take_option(struct vrs_feed_options *o, int c, const char *name, const char *value)
 {
+	if (c >= VRS_SOURCE_PREFIXES)
+		return vrs_source_take(&o->source, c, name, value);
 	switch (c) {
 	case OPT_LOCAL:
 	case OPT_PEER:
-	case OPT_SKIP:
 		return take_list(o, c, name, value);
-	case OPT_MRT:
-		o->mrt = value;
-		return 0;
-	case OPT_MRT_PEER:
-		o->mrt_all = strcmp(value, "all") == 0;
-		if (!o->mrt_all && vrs_addr_parse(&o->mrt_peer, value) != 0)
-			return mistake(name, value, "is neither an address nor all");
-		return 0;
 	case OPT_NEXT_HOP:
 		return take_next_hop(o, name, value);
 	case OPT_RAW:
-		o->raw = true;
+		o->source.raw = true;
 		return 0;
 	case OPT_WITHDRAW:
 		o->withdraw = true;
@@ -204,26 +180,20 @@ static int check(struct vrs_feed_options *o)
 
 	if (o->n_locals == 0 || o->n_peers == 0 || o->asn == 0)
 		what = "--local, --asn and --peer are needed";
-	else if (o->mrt != NULL && o->n_ip4 + o->n_ip6 > 0)
-		what = "--mrt takes the place of --prefixes and --ipv6";
-	else if (o->mrt == NULL && (o->raw || o->mrt_all || o->mrt_peer.afi != VRS_AFI_NONE))
-		what = "--raw and --mrt-peer go with --mrt";
+	else
+		what = vrs_source_check(&o->source);
 	for (size_t i = 0; i < o->n_locals && what == NULL; i++) {
 		for (size_t j = 0; j < o->n_peers && what == NULL; j++) {
 			if (o->locals[i].afi != o->peers[j].addr.afi)
 				what = "--local and --peer must be of one family";
 		}
 	}
-	if (what == NULL && o->n_ip6 > 0 && o->locals[0].afi == VRS_AFI_IP4 &&
+	if (what == NULL && o->source.n_ip6 > 0 && o->locals[0].afi == VRS_AFI_IP4 &&
 		o->next_hop6.afi == VRS_AFI_NONE)
 		what = "--ipv6 over an IPv4 session needs an IPv6 --next-hop";
 	if (what != NULL) {
 		(void)fprintf(stderr, "vrslab feed: %s; see vrslab feed --help\n", what);
 		return 2;
-	}
-	if (o->n_skips == 0) {
-		o->skips[0] = (struct vrs_prefix){.addr = {10}, .len = 8, .afi = VRS_AFI_IP4};
-		o->n_skips = 1;
 	}
 	if (o->withdraw && o->hold_s < 0)
 		o->hold_s = 0;
@@ -235,7 +205,8 @@ int vrs_feed_options_parse(struct vrs_feed_options *o, int argc, char **argv)
 	struct option options[VRS_N_ELEMS(rows) + 1] = {0};
 	int c, index = 0, rc = 0;
 
-	*o = (struct vrs_feed_options){.seed = 1, .hold_s = -1, .wait_s = 60};
+	*o = (struct vrs_feed_options){
+		.source = {.who = WHO, .seed = 1}, .hold_s = -1, .wait_s = 60};
 	for (size_t i = 0; i < VRS_N_ELEMS(rows); i++)
 		options[i] = rows[i].option;
 	/* One thread: NOLINTNEXTLINE(concurrency-mt-unsafe) */

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 
 #include "io/bgp/encode.h"
+#include "tools/vrslab/args.h"
 #include "tools/vrslab/feed.h"
-#include "tools/vrslab/synth.h"
 
 static int complain(const char *what, int err)
 {
@@ -78,13 +78,7 @@ static struct vrs_addr local_of(const struct vrs_feed_options *o, size_t i)
 {
 	if (i < o->n_locals)
 		return o->locals[i];
-	struct vrs_addr a = o->locals[o->n_locals - 1];
-	size_t more = i - (o->n_locals - 1);
-	for (size_t b = vrs_afi_width(a.afi) / 8; b-- > 0 && more > 0; more >>= 8) {
-		more += a.bytes[b];
-		a.bytes[b] = (uint8_t)more;
-	}
-	return a;
+	return vrs_arg_addr_after(&o->locals[o->n_locals - 1], i - (o->n_locals - 1));
 }
 
 static void count_families(struct vrs_feed_nva *nva)
@@ -96,19 +90,24 @@ static void count_families(struct vrs_feed_nva *nva)
 	}
 }
 
-static int append_eors(struct vrs_stream *raw)
+/* An End-of-RIB of each family, but for those that the file brings itself. */
+static int append_eors(struct vrs_mrt_table *m)
 {
 	uint8_t eor[32] = {0};
-	int rc = vrs_stream_append(raw, eor, vrs_bgp_eor_encode(VRS_AFI_IP4, eor, sizeof(eor)));
+	int rc = 0;
 
-	if (rc == 0)
-		rc = vrs_stream_append(raw, eor, vrs_bgp_eor_encode(VRS_AFI_IP6, eor, sizeof(eor)));
+	for (int i = 0; i < 2 && rc == 0; i++) {
+		enum vrs_afi afi = i == 0 ? VRS_AFI_IP4 : VRS_AFI_IP6;
+		if (!m->raw_eor[i])
+			rc = vrs_stream_append(
+				&m->raw, eor, vrs_bgp_eor_encode(afi, eor, sizeof(eor)));
+	}
 	return rc;
 }
 
 static int make_nvas(struct vrs_feed_tables *t, const struct vrs_feed_options *o)
 {
-	size_t n = o->mrt_all ? t->mrt.n_tables : o->n_locals;
+	size_t n = o->source.mrt_all ? t->source.mrt.n_tables : o->n_locals;
 
 	t->nvas = calloc(n, sizeof(*t->nvas));
 	if (t->nvas == NULL)
@@ -116,13 +115,13 @@ static int make_nvas(struct vrs_feed_tables *t, const struct vrs_feed_options *o
 	for (; t->n_nvas < n; t->n_nvas++) {
 		struct vrs_feed_nva *nva = &t->nvas[t->n_nvas];
 		struct vrs_mrt_table *m = NULL;
-		if (o->mrt != NULL)
-			m = &t->mrt.tables[o->mrt_all ? t->n_nvas : 0];
+		if (o->source.mrt != NULL)
+			m = &t->source.mrt.tables[o->source.mrt_all ? t->n_nvas : 0];
 		nva->local = local_of(o, t->n_nvas);
-		nva->routes = m != NULL ? &m->routes : &t->synth;
-		nva->raw = m != NULL && o->raw ? &m->raw : NULL;
+		nva->routes = m != NULL ? &m->routes : &t->source.synth;
+		nva->raw = m != NULL && o->source.raw ? &m->raw : NULL;
 		nva->raw_as4 = m != NULL && m->raw_as4;
-		if (nva->raw != NULL && append_eors(nva->raw) != 0)
+		if (nva->raw != NULL && append_eors(m) != 0)
 			return -ENOMEM;
 		count_families(nva);
 		if (nva->n[1] > 0 && nva->raw == NULL &&
@@ -139,24 +138,13 @@ static int make_nvas(struct vrs_feed_tables *t, const struct vrs_feed_options *o
 static void tell_mrt(const struct vrs_feed_tables *t, const struct vrs_feed_options *o)
 {
 	char addr[VRS_ADDR_STRLEN], local[VRS_ADDR_STRLEN];
-	const struct vrs_mrt_load *m = &t->mrt;
+	const struct vrs_mrt_load *m = &t->source.mrt;
 
-	if (m->warning[0] != '\0')
-		(void)fprintf(stderr, "vrslab feed: warning: %s; what came before it is used\n",
-			m->warning);
-	if (m->stats.n_malformed > 0)
-		(void)fprintf(stderr,
-			"vrslab feed: warning: %zu malformed records, the first at offset %ju: "
-			"%s\n",
-			m->stats.n_malformed, (uintmax_t)m->stats.bad_offset, m->stats.bad_reason);
-	if (m->n_bad_messages > 0)
-		(void)fprintf(stderr, "vrslab feed: warning: %zu messages in it cannot be used\n",
-			m->n_bad_messages);
 	for (size_t i = 0; i < m->n_tables; i++) {
 		const struct vrs_mrt_table *p = &m->tables[i];
-		(void)fprintf(stderr, "%s: peer %s AS %u of %zu", o->mrt,
+		(void)fprintf(stderr, "%s: peer %s AS %u of %zu", o->source.mrt,
 			vrs_addr_str(&p->peer.addr, addr), p->peer.asn, m->n_peers);
-		if (o->mrt_all)
+		if (o->source.mrt_all)
 			(void)fprintf(stderr, " as %s", vrs_addr_str(&t->nvas[i].local, local));
 		(void)fprintf(stderr,
 			": %zu prefixes; %zu announcements, %zu skipped, %zu unusable\n",
@@ -164,39 +152,15 @@ static void tell_mrt(const struct vrs_feed_tables *t, const struct vrs_feed_opti
 	}
 }
 
-static int load_mrt(struct vrs_feed_tables *t, const struct vrs_feed_options *o)
-{
-	t->mrt = (struct vrs_mrt_load){.path = o->mrt,
-		.skip = o->skips,
-		.n_skip = o->n_skips,
-		.raw = o->raw,
-		.all = o->mrt_all,
-		.peer = o->mrt_peer};
-	int rc = vrs_mrt_load(&t->mrt);
-	if (rc == -ESRCH) {
-		(void)fprintf(stderr, "vrslab feed: %s: no such peer, or no route%s%s\n", o->mrt,
-			t->mrt.warning[0] != '\0' ? "; " : "", t->mrt.warning);
-		return rc;
-	}
-	return rc == 0 ? 0 : complain(o->mrt, rc);
-}
-
 int vrs_feed_tables_make(struct vrs_feed_tables *t, const struct vrs_feed_options *o)
 {
-	struct vrs_synth synth = {.n_ip4 = o->n_ip4, .n_ip6 = o->n_ip6, .seed = o->seed};
-	int rc;
-
 	*t = (struct vrs_feed_tables){0};
-	if (o->mrt != NULL) {
-		rc = load_mrt(t, o);
-	} else {
-		rc = vrs_synth_make(&synth, &t->synth);
-		if (rc != 0)
-			(void)complain("cannot make the table", rc);
-	}
-	if (rc == 0)
-		rc = make_nvas(t, o);
-	if (rc == 0 && o->mrt != NULL)
+	int rc = vrs_source_load(&t->source, &o->source);
+
+	if (rc != 0)
+		return rc;
+	rc = make_nvas(t, o);
+	if (rc == 0 && o->source.mrt != NULL)
 		tell_mrt(t, o);
 	for (size_t i = 0; i < t->n_nvas && rc == 0; i++) {
 		if (vrs_feed_encoding(&t->nvas[i], o, true, false) == NULL)
@@ -219,7 +183,6 @@ void vrs_feed_tables_fini(struct vrs_feed_tables *t)
 		}
 	}
 	free(t->nvas);
-	vrs_routes_fini(&t->synth);
-	vrs_mrt_load_fini(&t->mrt);
+	vrs_source_fini(&t->source);
 	*t = (struct vrs_feed_tables){0};
 }

@@ -17,6 +17,7 @@
 #include "tools/vrslab/feed.h"
 #include "tools/vrslab/run.h"
 #include "tools/vrslab/self.h"
+#include "tools/vrslab/table.h"
 
 static const struct {
 	const char *name;
@@ -25,6 +26,8 @@ static const struct {
 } commands[] = {
 	{"feed", vrs_feed_main, "announce a synthetic table or an MRT file, as one or many NVAs"},
 	{"run", vrs_run_main, "measure a target with a profile of route changes"},
+	{"table", vrs_table_main,
+		"make or read a table, say what it is like, write MRT or messages"},
 	{"self", vrs_self_main, "measure the generator alone"},
 	{"profiles", vrs_profiles_main, "list the profiles and their parameters"},
 };

@@ -3,7 +3,7 @@
  */
 
 /*
- * One record at a time in one buffer. A RIB record holds an entry per peer: the reader keeps
+ * One record or message at a time in one buffer. A RIB record holds an entry per peer: the reader keeps
  * its cursor inside the record between calls, and gives one event per entry.
  */
 
@@ -18,6 +18,8 @@
 
 enum {
 	HEADER_SIZE = 12,
+	MARKER_SIZE = 16,
+	MESSAGE_HEADER_SIZE = 19,
 	TYPE_TABLE_DUMP = 12,
 	TYPE_TABLE_DUMP_V2 = 13,
 	TYPE_BGP4MP = 16,
@@ -43,6 +45,9 @@ enum {
 
 struct vrs_mrt {
 	struct vrs_mrt_source *source;
+	uint8_t ahead[MARKER_SIZE]; /* Read to know what the file is, not taken yet. */
+	size_t n_ahead;
+	bool messages;                /* Not MRT: BGP messages. */
 	uint64_t offset, next_offset; /* Of the current record and of the one behind it. */
 	uint8_t *record;              /* Its body. */
 	size_t cap;
@@ -63,9 +68,19 @@ struct vrs_mrt {
 	char error[160];
 };
 
+static bool is_marker(const uint8_t *bytes)
+{
+	for (size_t i = 0; i < MARKER_SIZE; i++) {
+		if (bytes[i] != 0xff)
+			return false;
+	}
+	return true;
+}
+
 int vrs_mrt_open(const char *path, struct vrs_mrt **out)
 {
 	struct vrs_mrt *m = calloc(1, sizeof(*m));
+	const char *reason;
 
 	if (m == NULL)
 		return -ENOMEM;
@@ -74,6 +89,10 @@ int vrs_mrt_open(const char *path, struct vrs_mrt **out)
 		free(m);
 		return rc;
 	}
+	/* The source repeats an error at the next read: that one tells it. */
+	ssize_t n = vrs_mrt_source_read(m->source, m->ahead, sizeof(m->ahead), &reason);
+	m->n_ahead = n > 0 ? (size_t)n : 0;
+	m->messages = m->n_ahead == MARKER_SIZE && is_marker(m->ahead);
 	*out = m;
 	return 0;
 }
@@ -92,6 +111,11 @@ void vrs_mrt_close(struct vrs_mrt *m)
 const char *vrs_mrt_error(const struct vrs_mrt *m)
 {
 	return m->error;
+}
+
+uint64_t vrs_mrt_offset(const struct vrs_mrt *m)
+{
+	return m->offset;
 }
 
 const struct vrs_mrt_stats *vrs_mrt_stats(const struct vrs_mrt *m)
@@ -117,8 +141,39 @@ static int cut_short(struct vrs_mrt *m, size_t have, size_t want)
 {
 	char what[80];
 
-	(void)snprintf(what, sizeof(what), "a record is cut short: %zu of %zu bytes", have, want);
+	(void)snprintf(what, sizeof(what), "a %s is cut short: %zu of %zu bytes",
+		m->messages ? "message" : "record", have, want);
 	return fail(m, m->offset, -EBADMSG, what);
+}
+
+/* As vrs_mrt_source_read(), beginning with what was read ahead. */
+static ssize_t take(struct vrs_mrt *m, uint8_t *to, size_t size, const char **reason)
+{
+	size_t n = VRS_MIN(size, m->n_ahead);
+
+	if (size == 0)
+		return 0; /* No record had a body yet: there is no buffer. */
+	memcpy(to, m->ahead, n);
+	memmove(m->ahead, m->ahead + n, m->n_ahead - n);
+	m->n_ahead -= n;
+	if (n == size)
+		return (ssize_t)n;
+	ssize_t more = vrs_mrt_source_read(m->source, to + n, size - n, reason);
+	if (more < 0)
+		return n > 0 ? (ssize_t)n : more;
+	return (ssize_t)n + more;
+}
+
+static int record_room(struct vrs_mrt *m, size_t size)
+{
+	if (size <= m->cap)
+		return 0;
+	uint8_t *p = realloc(m->record, size);
+	if (p == NULL)
+		return fail(m, m->offset, -ENOMEM, "out of memory");
+	m->record = p;
+	m->cap = size;
+	return 0;
 }
 
 /* @return 1 with header and body of the next record; 0 at the end; negative as vrs_mrt_next(). */
@@ -128,7 +183,7 @@ static int read_record(struct vrs_mrt *m, size_t *size)
 	const char *reason = NULL;
 
 	m->offset = m->next_offset;
-	ssize_t n = vrs_mrt_source_read(m->source, header, sizeof(header), &reason);
+	ssize_t n = take(m, header, sizeof(header), &reason);
 
 	if (n < 0)
 		return fail(m, m->offset, -EIO, reason);
@@ -144,14 +199,10 @@ static int read_record(struct vrs_mrt *m, size_t *size)
 	if (*size > VRS_MRT_MAX_RECORD)
 		return fail(m, m->offset, -EBADMSG, "a record is over 16 MiB: not an MRT file");
 
-	if (*size > m->cap) {
-		uint8_t *p = realloc(m->record, *size);
-		if (p == NULL)
-			return fail(m, m->offset, -ENOMEM, "out of memory");
-		m->record = p;
-		m->cap = *size;
-	}
-	n = vrs_mrt_source_read(m->source, m->record, *size, &reason);
+	int rc = record_room(m, *size);
+	if (rc != 0)
+		return rc;
+	n = take(m, m->record, *size, &reason);
 	if (n < 0)
 		return fail(m, m->offset, -EIO, reason);
 	if ((size_t)n < *size)
@@ -360,12 +411,54 @@ static int read_bgp4mp(struct vrs_mrt *m, struct vrs_reader *r, struct vrs_mrt_e
 	return rc != 0 ? rc : 1;
 }
 
+/* ---- Message files ------------------------------------------------------------------------ */
+
+/* As vrs_mrt_next(). */
+static int read_message(struct vrs_mrt *m, struct vrs_mrt_event *e)
+{
+	const struct vrs_addr nobody = {.afi = VRS_AFI_IP4};
+	const char *reason = NULL;
+	int rc = record_room(m, UINT16_MAX);
+
+	m->offset = m->next_offset;
+	if (rc != 0)
+		return rc;
+	ssize_t n = take(m, m->record, MESSAGE_HEADER_SIZE, &reason);
+	if (n < 0)
+		return fail(m, m->offset, -EIO, reason);
+	if (n == 0)
+		return 0;
+	if (n < MESSAGE_HEADER_SIZE)
+		return cut_short(m, (size_t)n, MESSAGE_HEADER_SIZE);
+	struct vrs_reader r = vrs_reader_init(m->record + MARKER_SIZE, 2);
+	size_t size = vrs_read_u16(&r);
+	if (!is_marker(m->record))
+		return fail(m, m->offset, -EBADMSG, "no BGP message begins here");
+	if (size < MESSAGE_HEADER_SIZE)
+		return fail(m, m->offset, -EBADMSG, "a message is shorter than its header");
+
+	n = take(m, m->record + MESSAGE_HEADER_SIZE, size - MESSAGE_HEADER_SIZE, &reason);
+	if (n < 0)
+		return fail(m, m->offset, -EIO, reason);
+	if ((size_t)n < size - MESSAGE_HEADER_SIZE)
+		return cut_short(m, MESSAGE_HEADER_SIZE + (size_t)n, size);
+	m->next_offset += size;
+	m->stats.n_records++;
+	e->kind = VRS_MRT_MESSAGE;
+	e->as4 = true;
+	e->message = (struct vrs_span){m->record, size};
+	rc = peer_index(m, &nobody, 0, &e->peer);
+	return rc != 0 ? rc : 1;
+}
+
 int vrs_mrt_next(struct vrs_mrt *m, struct vrs_mrt_event *e)
 {
 	size_t size;
 	int rc = 0;
 
 	*e = (struct vrs_mrt_event){0};
+	if (m->messages)
+		return read_message(m, e);
 	while (rc == 0) {
 		if (m->entries_left > 0) {
 			rc = read_rib_entry(m, e);

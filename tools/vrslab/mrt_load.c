@@ -117,6 +117,14 @@ static int announce(struct loading *l, struct vrs_mrt_table *t, const struct vrs
 	return rc == 0 ? put_all(l, t, nlri, set) : rc;
 }
 
+/* Remember the first, go on with the next. */
+static int bad_message(struct loading *l)
+{
+	if (l->load->n_bad_messages++ == 0)
+		l->load->bad_message_offset = vrs_mrt_offset(l->mrt);
+	return 0;
+}
+
 /* The bytes as they are; the prefixes are kept beside them, to be withdrawn. A file that mixes
  * widths of AS numbers cannot be one session's: what differs from its start is left out. */
 static int take_raw_message(
@@ -125,11 +133,11 @@ static int take_raw_message(
 	const struct vrs_bgp_update *u = &l->update;
 	uint32_t set;
 
-	if (t->raw.size > 0 && t->raw_as4 != as4) {
-		l->load->n_bad_messages++;
-		return 0;
-	}
+	if (t->raw.size > 0 && t->raw_as4 != as4)
+		return bad_message(l);
 	t->raw_as4 = as4;
+	if (u->eor != VRS_AFI_NONE)
+		t->raw_eor[u->eor == VRS_AFI_IP6] = true;
 	t->raw.n_prefixes += u->announced.n + u->mp_reach.n;
 	int rc = vrs_routes_intern(&t->routes, NULL, 0, &set);
 	if (rc == 0)
@@ -151,17 +159,13 @@ static int take_message(struct loading *l, struct vrs_mrt_table *t, const struct
 	struct vrs_bgp_update *u = &l->update;
 
 	if (vrs_bgp_message_frame(e->message.data, e->message.size, VRS_BGP_MAX_SIZE_EXTENDED, &msg,
-		    &verdict) != VRS_BGP_FRAME_MESSAGE) {
-		l->load->n_bad_messages++;
-		return 0;
-	}
+		    &verdict) != VRS_BGP_FRAME_MESSAGE)
+		return bad_message(l);
 	if (msg.type != VRS_BGP_UPDATE)
 		return 0;
 	vrs_bgp_update_decode(&ctx, msg.body.data, msg.body.size, u);
-	if (u->verdict.action == VRS_BGP_RESET) {
-		l->load->n_bad_messages++;
-		return 0;
-	}
+	if (u->verdict.action == VRS_BGP_RESET)
+		return bad_message(l);
 	if (l->count_only) {
 		t->n_routes += u->announced.n + u->mp_reach.n;
 		return 0;

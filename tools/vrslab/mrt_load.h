@@ -6,7 +6,7 @@
 
 /**
  * @file
- * An MRT file as tables to be announced: per peer, the last word about each prefix. A peer
+ * An MRT file, or a message file, as tables to be announced: per peer, the last word about each prefix. A peer
  * whose session went down in the file has lost what it said before.
  */
 
@@ -20,6 +20,7 @@ struct vrs_mrt_table {
 	struct vrs_routes routes;
 	struct vrs_stream raw; /**< With raw: every UPDATE of its, in the order of the file. */
 	bool raw_as4;          /**< AS numbers in it are 4 bytes wide. */
+	bool raw_eor[2];       /**< An End-of-RIB for IPv4, IPv6 is among them. */
 	size_t n_routes;       /**< Announcements read. */
 	size_t n_skipped;      /**< Announcements inside skip. */
 	size_t n_unusable;     /**< Announcements whose attributes RFC 7606 withdraws. */
@@ -39,7 +40,8 @@ struct vrs_mrt_load {
 	size_t n_peers; /**< Peers in the file. */
 	struct vrs_mrt_stats stats;
 	size_t n_bad_messages;
-	char warning[256]; /**< Why reading ended early; "" = it did not. */
+	uint64_t bad_message_offset; /**< Of the first of those. */
+	char warning[256];           /**< Why reading ended early; "" = it did not. */
 };
 
 /**

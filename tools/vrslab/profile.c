@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "rib/base/hash.h"
+#include "tools/vrslab/args.h"
 #include "tools/vrslab/run.h"
 #include "tools/vrslab/synth.h"
 #include "tools/vrslab/words.h"
@@ -170,6 +171,13 @@ static int load_replay(struct vrs_run *r)
 			"vrslab run: %s: of its %zu peers, fewer than %u announce "
 			"something of this family\n",
 			o->mrt, r->replay.n_peers, o->params.senders);
+	if (rc == 0 && r->replay.n_updates == 0) {
+		(void)fprintf(stderr,
+			"vrslab run: %s: all of it is left out (%zu): reserved prefixes, "
+			"paths with private AS numbers, well-known communities\n",
+			o->mrt, r->replay.n_left_out);
+		rc = -ESRCH;
+	}
 	if (r->replay.warning[0] == '\0')
 		return rc;
 	(void)fprintf(stderr, "vrslab run: %s; %s\n", r->replay.warning,
@@ -360,7 +368,7 @@ static int change(struct vrs_run *r, struct vrs_plan *plan, const struct event *
 	struct vrs_stream_policy policy = vrs_run_policy(r, e->sender);
 	uint32_t number = number_of(r, e->sender, e->member);
 	if (e->hop > 0)
-		policy.next_hop = vrs_run_addr(&r->options.next_hops, e->hop - 1u);
+		policy.next_hop = vrs_arg_addr_after(&r->options.next_hops, e->hop - 1u);
 	struct vrs_plan_change c = {.sender = e->sender,
 		.at_ns = e->at_ns,
 		.numbers = &number,

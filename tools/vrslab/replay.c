@@ -189,11 +189,12 @@ static int take_nlri(
 	return rc;
 }
 
-/* Those of one second are spread evenly over it: a capture has no finer time. */
+/* Those of one second are spread evenly over it: a capture has no finer time. A message file
+ * has none at all: what it holds is due at once. */
 static void spread_second(struct reading *l)
 {
 	struct vrs_replay *o = l->out;
-	size_t n = o->n_updates - l->second_from;
+	size_t n = l->second > 0 ? o->n_updates - l->second_from : 0;
 
 	for (size_t i = 0; i < n; i++)
 		o->updates[l->second_from + i].at_ns =
@@ -237,8 +238,11 @@ static int announce(
 		passes((struct vrs_span){l->canonical, size});
 	/* What is left out withdraws what was there: no receiver may keep the old route. */
 	if (!usable) {
-		l->out->n_left_out += l->pass == SEND ? nlri->n : 0;
-		return take_part(l, rank, nlri, VRS_ROUTES_NO_SET);
+		size_t before = l->out->n_left_out;
+		int err = take_part(l, rank, nlri, VRS_ROUTES_NO_SET);
+		/* Each once: the withdrawal may have been left out, too. */
+		l->out->n_left_out = before + (l->pass == SEND ? nlri->n : 0);
+		return err;
 	}
 	int rc = vrs_routes_intern(&l->out->sets, l->canonical, size, &set);
 	return rc == 0 ? take_part(l, rank, nlri, set) : rc;

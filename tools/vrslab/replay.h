@@ -6,7 +6,8 @@
 
 /**
  * @file
- * The UPDATEs of a capture (mrt.h), to be sent again: in its time, faster, or at a rate.
+ * The UPDATEs of a capture (mrt.h), to be sent again: in its time, faster, or at a rate. Those of
+ * a message file have no times: without a rate they are sent as fast as it goes.
  *
  * The busiest peers of the file become the senders. So that it is known what every receiver must
  * hold in the end whatever a target's decision prefers, a prefix is one sender's: the busiest one

@@ -90,9 +90,6 @@ struct vrs_run_options {
 /** @return 0; 1 when there is nothing more to do (--help); 2 on a mistake, told on stderr. */
 VRS_NODISCARD int vrs_run_options_parse(struct vrs_run_options *o, int argc, char **argv);
 
-/** The address @p i behind @p first. */
-struct vrs_addr vrs_run_addr(const struct vrs_addr *first, size_t i);
-
 /** Peer @p i: senders first, then listeners. */
 struct vrs_addr vrs_run_peer_addr(const struct vrs_run_options *o, size_t i);
 

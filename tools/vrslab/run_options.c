@@ -81,7 +81,8 @@ static const struct {
 		"the first of them, the others follow (default: --local and 64 x 256 more)"},
 	{{"depth", required_argument, NULL, OPT_DEPTH}, "N", "paths of a hunt, each a hop longer"},
 	{{"mrt", required_argument, NULL, OPT_MRT}, "FILE",
-		"the capture to be replayed (MRT; plain, gzip or bzip2)"},
+		"the capture to be replayed: MRT, or BGP messages one after the other (they\n"
+		"                        have no times: --rate); plain, gzip or bzip2"},
 	{{"warp", required_argument, NULL, OPT_WARP}, "N|max",
 		"replay so many times faster (default 1)"},
 	{{"strict", no_argument, NULL, OPT_STRICT}, NULL,

@@ -9,29 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/vrslab/args.h"
 #include "tools/vrslab/run.h"
 #include "tools/vrslab/speaker.h"
 
 enum { HOLD_S = 240, TURN_MS = 20, NS_PER_MS = 1000000 };
 
-struct vrs_addr vrs_run_addr(const struct vrs_addr *first, size_t i)
-{
-	struct vrs_addr a = *first;
-	size_t last = a.afi == VRS_AFI_IP4 ? 3 : 15;
-
-	for (size_t at = last, carry = i; carry > 0; at--) {
-		carry += a.bytes[at];
-		a.bytes[at] = (uint8_t)carry;
-		carry >>= 8;
-		if (at == 0)
-			break;
-	}
-	return a;
-}
-
 struct vrs_addr vrs_run_peer_addr(const struct vrs_run_options *o, size_t i)
 {
-	return vrs_run_addr(&o->local, i);
+	return vrs_arg_addr_after(&o->local, i);
 }
 
 struct connecting {

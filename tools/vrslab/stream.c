@@ -157,8 +157,7 @@ static int pack_set(struct vrs_stream *s, const struct vrs_routes *r,
 	return 0;
 }
 
-/* Attributes as the policy's peer gets them. */
-static int render(struct vrs_span set, enum vrs_afi afi, const struct vrs_stream_policy *policy,
+int vrs_stream_attrs(struct vrs_span set, enum vrs_afi afi, const struct vrs_stream_policy *policy,
 	uint8_t *buf, size_t cap, struct vrs_bgp_attr_block *block)
 {
 	struct vrs_bgp_export ctx = {.ibgp = true,
@@ -182,7 +181,7 @@ static int announce_set(struct vrs_stream *s, const struct vrs_routes *r, enum v
 {
 	uint8_t buf[VRS_BGP_MAX_SIZE];
 	struct vrs_bgp_attr_block block;
-	int rc = render(vrs_routes_set(r, set), afi, policy, buf, sizeof(buf), &block);
+	int rc = vrs_stream_attrs(vrs_routes_set(r, set), afi, policy, buf, sizeof(buf), &block);
 
 	if (rc == -EMSGSIZE) {
 		s->n_refused += n;
@@ -211,7 +210,7 @@ ssize_t vrs_stream_announce_some(struct vrs_stream *s, const struct vrs_prefix *
 	struct vrs_bgp_attr_block block;
 	struct vrs_bgp_pack p;
 	uint8_t *to = room(s, VRS_BGP_MAX_SIZE);
-	int rc = render(set, prefixes->afi, policy, buf, sizeof(buf), &block);
+	int rc = vrs_stream_attrs(set, prefixes->afi, policy, buf, sizeof(buf), &block);
 
 	if (to == NULL)
 		return -ENOMEM;

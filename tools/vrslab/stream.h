@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "io/bgp/encode.h"
 #include "rib/prefix.h"
 #include "tools/vrslab/routes.h"
 
@@ -28,11 +29,11 @@ struct vrs_stream {
 
 /** How routes leave us. */
 struct vrs_stream_policy {
-	uint32_t asn;             /**< Put in front of the AS path, unless ibgp. */
+	uint32_t asn;             /**< Put in front of the AS path, unless ibgp; 0 = none. */
 	unsigned prepend;         /**< So many times more. */
 	bool as4;                 /**< The peer has 4-byte AS numbers. */
 	bool ibgp;                /**< LOCAL_PREF goes along, our AS does not. */
-	struct vrs_addr next_hop; /**< Ourselves. */
+	struct vrs_addr next_hop; /**< Ourselves; VRS_AFI_NONE = as it is. */
 };
 
 void vrs_stream_fini(struct vrs_stream *s);
@@ -68,6 +69,15 @@ VRS_NODISCARD ssize_t vrs_stream_announce_some(struct vrs_stream *s,
  *  holds. @return How many, or -ENOMEM. */
 VRS_NODISCARD ssize_t vrs_stream_withdraw_some(
 	struct vrs_stream *s, const struct vrs_prefix *prefixes, size_t n);
+
+/**
+ * Attributes as the policy's peer gets them with prefixes of @p afi; @p block borrows @p buf.
+ *
+ * @return 0; -EMSGSIZE when they do not fit @p cap, or no message; -EINVAL as above.
+ */
+VRS_NODISCARD int vrs_stream_attrs(struct vrs_span set, enum vrs_afi afi,
+	const struct vrs_stream_policy *policy, uint8_t *buf, size_t cap,
+	struct vrs_bgp_attr_block *block);
 
 /**
  * Canonical attributes with an AS number @p times more in front of the path.
