@@ -138,7 +138,9 @@ class Report(unittest.TestCase):
         cut = len(whole) - 40
         # In blocks of 100 kB, so that half of them are whole.
         packed = bz2.compress(whole, 1)
-        for content, text in ((whole[:cut], "at offset"), (packed[:len(packed) // 2], "at offset")):
+        senseless = struct.pack(">IHHI", 1031, 16, 4, 5) + bytes(5)
+        for content, text in ((whole[:cut], "at offset"), (packed[:len(packed) // 2], "at offset"),
+                              (whole + senseless, f"the first at offset {len(whole)}")):
             path = self.path("c", content)
             run, got = self.compare("--profile", "replay", "--mrt", path, "--warp", "max")
             self.assertEqual(run.returncode, 0, run.stdout + run.stderr)

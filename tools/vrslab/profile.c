@@ -181,7 +181,7 @@ static int load_replay(struct vrs_run *r)
 	if (r->replay.warning[0] == '\0')
 		return rc;
 	(void)fprintf(stderr, "vrslab run: %s; %s\n", r->replay.warning,
-		o->strict ? "refused" : "the records before it are used");
+		o->strict ? "refused" : "the whole records are used");
 	return o->strict ? -EBADMSG : rc;
 }
 

@@ -10,6 +10,7 @@
 #include "tools/vrslab/replay.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -311,6 +312,10 @@ static int read_file(struct reading *l, enum pass pass)
 		(void)snprintf(o->warning, sizeof(o->warning), "%.80s: %s", o->path,
 			vrs_mrt_error(l->mrt));
 	o->stats = *vrs_mrt_stats(l->mrt);
+	if (rc >= 0 && o->stats.n_malformed > 0)
+		(void)snprintf(o->warning, sizeof(o->warning),
+			"%.80s: %zu malformed records, the first at offset %" PRIu64 ": %s",
+			o->path, o->stats.n_malformed, o->stats.bad_offset, o->stats.bad_reason);
 	vrs_mrt_close(l->mrt);
 	if (pass == SEND && l->begun)
 		spread_second(l);

@@ -51,7 +51,7 @@ struct vrs_replay {
 	size_t n_left_out;
 	size_t n_peers; /**< In the file. */
 	struct vrs_mrt_stats stats;
-	char warning[256]; /**< Why reading ended early, with the offset; "" = it did not. */
+	char warning[256]; /**< Damage: what, and at which offset; "" = none. */
 };
 
 /**
