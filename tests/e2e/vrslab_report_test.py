@@ -175,6 +175,9 @@ class Report(unittest.TestCase):
         self.assertEqual(self.vrslab("self", "--changes", "0").returncode, 2)
 
     def test_files_of_a_comparison(self):
+        os.mkdir(self.path("out"))
+        self.path("out/convergence-old.svg", b"of an earlier run")
+        self.path("out/notes.svg", b"somebody's")
         run, _ = self.compare("--profile", "churn", "--prefixes", "5k", "--rate", "5k", "--seconds",
                               "1", targets="vrs,bird")
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
@@ -193,6 +196,8 @@ class Report(unittest.TestCase):
             self.assertIn("bird", drawn)
             with open(self.path(f"out/{plot}.png"), "rb") as f:
                 self.assertEqual(f.read(8), b"\x89PNG\r\n\x1a\n")
+        self.assertFalse(os.path.exists(self.path("out/convergence-old.svg")))
+        self.assertTrue(os.path.exists(self.path("out/notes.svg")))
         with open(self.path("out/vrs-1-churn-received.hgrm"), encoding="utf-8") as f:
             self.assertIn("#[Mean", f.read())
         # Again, from what was kept.

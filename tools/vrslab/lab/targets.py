@@ -6,13 +6,16 @@ Each is set up to do the same work: one session per peer, eBGP, every route of a
 other peers, no policy. A route server where the daemon has one (it does not put its AS in the
 path then); vrs always puts its own. SETUP says which, and goes into the report.
 
-A target of your own is a subclass: NAME, PACKAGE, SETUP, config(), argv(), version().
+A target of your own is a subclass: NAME, PACKAGE, SETUP, config(), argv(); where it needs more,
+version(), listens().
 """
 
+import contextlib
 import datetime
 import gzip
 import os
 import shutil
+import signal
 import subprocess
 
 ASN = 65500
@@ -80,6 +83,10 @@ class Target:
     def argv(self):
         raise NotImplementedError
 
+    def listens(self):
+        """(address, port) that nobody else may have."""
+        return [(ADDRESS, 179)]
+
     def start(self):
         with open(self.file("config"), "w", encoding="utf-8") as f:
             f.write(self.config())
@@ -101,10 +108,19 @@ class Target:
 
     def log_end(self, lines=5):
         with open(self.file("log"), encoding="utf-8", errors="replace") as f:
-            return f.read().splitlines()[-lines:]
+            last = f.read().splitlines()[-lines:]
+        return f"its log ends: {' | '.join(last)}" if last else "its log is empty"
+
+    def ended(self):
+        """How its process ended, or None. A session is lost a moment before its process is."""
+        try:
+            status = self.process.wait(1)
+        except subprocess.TimeoutExpired:
+            return None
+        return signal.Signals(-status).name if status < 0 else f"status {status}"
 
     def stop(self):
-        """By pid, within a time. A daemon that does not go is killed."""
+        """By pid, within a time. A daemon that does not go is killed, and what it left behind too."""
         if self.process is None:
             return
         self.process.terminate()
@@ -113,13 +129,16 @@ class Target:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(30)
+        # Its session is its own: nobody else is in the group.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
 
 class Vrs(Target):
     """This project's daemon."""
 
     NAME, PACKAGE = "vrs", "vrs"
-    SETUP = "one virtualRouterIp, one connection per peer; prepends its AS"
+    SETUP = "one virtualRouterIp, one session per peer; prepends its AS"
     PROGRAMS = ()
 
     @classmethod
@@ -178,11 +197,13 @@ class Frr(Target):
     SETUP = "bgpd alone (no zebra), a view, route-server-client, no ebgp-requires-policy"
 
     def config(self):
-        out = [f"router bgp {ASN} view lab", f" bgp router-id {ADDRESS}", " no bgp ebgp-requires-policy",
-               " no bgp network import-check", " no bgp default ipv4-unicast"]
+        out = [f"router bgp {ASN} view lab", f" bgp router-id {ADDRESS}",
+               " no bgp ebgp-requires-policy", " no bgp network import-check",
+               " no bgp default ipv4-unicast"]
         for p in self.peers:
             n = p["address"]
-            out += [f" neighbor {n} remote-as {p['asn']}", f" neighbor {n} update-source {ADDRESS}",
+            out += [f" neighbor {n} remote-as {p['asn']}",
+                    f" neighbor {n} update-source {ADDRESS}",
                     f" neighbor {n} ebgp-multihop 64", f" neighbor {n} disable-connected-check",
                     f" neighbor {n} passive"]
         out.append(" address-family ipv4 unicast")
@@ -230,6 +251,7 @@ class Gobgp(Target):
     """GoBGP 3."""
 
     NAME, PACKAGE, PROGRAMS = "gobgp", "gobgpd", ("gobgpd",)
+    API = ("127.0.0.1", 50051)
     SETUP = "eBGP transit (its route server keeps a table per peer); prepends its AS"
 
     def config(self):
@@ -254,8 +276,11 @@ class Gobgp(Target):
       afi-safi-name = "ipv4-unicast\"""")
         return "\n".join(out) + "\n"
 
+    def listens(self):
+        return [*super().listens(), self.API]
+
     def argv(self):
-        return [self.program, "-f", self.file("config"), "--api-hosts", "127.0.0.1:50051",
+        return [self.program, "-f", self.file("config"), "--api-hosts", "%s:%d" % self.API,
                 "-l", "warn", "--pprof-disable"]
 
 
