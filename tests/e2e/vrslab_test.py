@@ -11,6 +11,7 @@ Runs itself again in a network namespace of its own; ends only what it started.
 import glob
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -206,6 +207,28 @@ exec bird "$@"
                 self.assertEqual(run.returncode, 2)
                 self.assertIn(text, run.stderr)
                 self.assertNotIn("run 1 of", run.stderr)
+
+    def test_progress_on_a_terminal(self):
+        """One line that is drawn again and goes away."""
+        ours, theirs = pty.openpty()
+        start = time.monotonic()
+        with subprocess.Popen(
+                [f"{BUILD}/tools/vrslab/vrslab", "compare", "--targets", "vrs", "--profile", "churn",
+                 "--prefixes", "1k", "--rate", "1k", "--seconds", "1", "--repeats", "1"],
+                stdout=subprocess.DEVNULL, stderr=theirs) as run:
+            os.close(theirs)
+            seen = b""
+            try:
+                while more := os.read(ours, 4096):
+                    seen += more
+            except OSError:  # EIO: nobody has the other end.
+                pass
+            os.close(ours)
+        self.assertEqual(run.returncode, 0, seen)
+        self.assertRegex(seen, rb"\rrun 1 of 1: vrs churn \d+ %\x1b\[K")
+        self.assertTrue(seen.endswith(b"\r\x1b[K"), seen)
+        self.assertNotIn(b"\n", seen)
+        self.assertLessEqual(seen.count(b"%"), 10 * (time.monotonic() - start) + 1)
 
     def test_missing_and_unknown_targets(self):
         run, _ = self.compare("--targets", "bird", "--target-path", "bird=/nonexistent")

@@ -26,6 +26,7 @@ import onerun  # noqa: E402
 import report  # noqa: E402
 import tables  # noqa: E402
 import targets  # noqa: E402
+from progress import Progress  # noqa: E402
 
 CLONE_NEWNET = 0x40000000
 
@@ -143,11 +144,12 @@ def interrupt_once(*_):
 
 def run_all(o, peers, results):
     """Every run, in turn. Returns whether it was interrupted."""
+    progress = Progress(sys.stderr)
     try:
         for repeat in range(o.repeats):
             for name, runs in results.items():
-                print(f"run {repeat + 1} of {o.repeats}: {name}", file=sys.stderr)
-                got, wrong = onerun.measure(name, o, peers, repeat + 1)
+                with progress.begin(f"run {repeat + 1} of {o.repeats}: {name}"):
+                    got, wrong = onerun.measure(name, o, peers, repeat + 1, progress)
                 if wrong:
                     runs.wrong.append(wrong)
                 else:

@@ -50,7 +50,7 @@ def wait_ready(target):
     return f"does not listen after {READY_S} s"
 
 
-def run_vrslab(words, path):
+def run_vrslab(words, path, progress):
     """vrslab run: (records as they came, exit status, what it said on stderr). `path` keeps them."""
     got = []
     with tempfile.TemporaryFile("w+") as said, open(path, "w", encoding="utf-8") as kept, \
@@ -62,6 +62,7 @@ def run_vrslab(words, path):
                     kept.write(line)
                     kept.flush()
                     got.append(json.loads(line))
+                    progress.take(got[-1])
             run.wait()
         finally:
             run.terminate()  # Of one that has ended, nothing comes.
@@ -84,7 +85,7 @@ def explain(target, got, status, said):
     return f"{what}{phase}: {'; '.join([*reasons, target.log_end()])}"
 
 
-def measure(name, o, peers, number):
+def measure(name, o, peers, number, progress):
     """One run against one target: its records, and what went wrong or None."""
     folder = tempfile.mkdtemp(prefix=f"vrslab-{name}-")
     target = targets.TARGETS[name](folder, peers, o.paths.get(name))
@@ -101,7 +102,7 @@ def measure(name, o, peers, number):
         if o.out:
             words += ["--histograms", os.path.join(o.out, f"{name}-{number}")]
         path = os.path.join(o.out or folder, f"{name}-{number}.ndjson")
-        got, status, said = run_vrslab(words, path)
+        got, status, said = run_vrslab(words, path, progress)
         return got, (explain(target, got, status, said) if status != 0 else None)
     finally:
         target.stop()
