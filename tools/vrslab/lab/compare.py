@@ -26,6 +26,7 @@ import onerun  # noqa: E402
 import report  # noqa: E402
 import tables  # noqa: E402
 import targets  # noqa: E402
+import verdict  # noqa: E402
 from progress import Progress  # noqa: E402
 
 CLONE_NEWNET = 0x40000000
@@ -183,7 +184,7 @@ def show(summary):
     if summary["columns"]:
         print(tables.text(tables.costs(summary)))
         print(tables.text(tables.conditions(summary)))
-    for line in tables.remarks(summary):
+    for line in [*verdict.lines(summary), *tables.remarks(summary)]:
         print(line)
 
 

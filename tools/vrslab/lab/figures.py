@@ -7,6 +7,7 @@ happened in and what they moved: shown, never a ratio, never judged.
 """
 
 import dataclasses
+import os
 import statistics
 
 CONDITIONS = ("own CPU s", "foreign s", "stolen s", "lag p99 ms", "packets", "MB sent + received",
@@ -16,6 +17,8 @@ LATENCIES = {"received": {"p50 ms": "p50_ns", "p99 ms": "p99_ns", "max ms": "max
              "lag": {"lag p99 ms": "p99_ns"}}
 # A phase that is shorter says nothing of how much of it our threads were busy.
 SHORT_S = 0.2
+WHOLE = "all phases"
+TICK_S = 0.01
 
 
 def number(v):
@@ -63,6 +66,32 @@ def generator_was_limit(phase):
         g["sender_cpu_s"] - g["blocked_s"], g["receiver_cpu_s"]) > 0.9 * phase["seconds"]
 
 
+def circumstance(phases):
+    seconds = sum(r["seconds"] for r in phases)
+    taken = sum(r["foreign_cpu_s"] + r["stolen_cpu_s"] for r in phases)
+    capacity = seconds * os.cpu_count()
+    return {"busy": any(map(generator_was_limit, phases)), "short": capacity < 10 * TICK_S,
+            "others": taken / max(capacity, TICK_S)}
+
+
+def circumstances(got):
+    """{phase or WHOLE: what decides whether anything can be said of it}.
+
+    busy: our generator was the limit. short: fewer than ten ticks of the clocks in /proc (of 10 ms),
+    so that one of them would already be a tenth of it. others: share of the machine that was neither
+    the target's nor ours. lag, where there are latencies: our sender's own p99, as a share of the
+    measured one.
+    """
+    heard = {r["phase"]: r for r in got if r["event"] == "histogram" and r["measure"] == "received"}
+    phases = phases_of(got)
+    out = {WHOLE: circumstance(phases), **{r["phase"]: circumstance([r]) for r in phases}}
+    for r in phases:
+        if r["phase"] in heard:
+            lag = r["generator"]["lag_p99_ns"] / max(heard[r["phase"]]["p99_ns"], 1)
+            out[r["phase"]]["lag"] = lag
+    return out
+
+
 @dataclasses.dataclass
 class Runs:
     """All runs of one target."""
@@ -71,13 +100,16 @@ class Runs:
     date: str
     setup: str
     figures: list = dataclasses.field(default_factory=list)
-    busy: list = dataclasses.field(default_factory=list)  # Phases: our generator was the limit.
+    phases: dict = dataclasses.field(default_factory=dict)  # The worst of circumstances().
     wrong: list = dataclasses.field(default_factory=list)
 
     def add(self, got):
         """A run that was right."""
         self.figures.append(figures(got))
-        self.busy += [r["phase"] for r in phases_of(got) if generator_was_limit(r)]
+        for phase, now in circumstances(got).items():
+            was = self.phases.setdefault(phase, now)
+            for key, value in now.items():
+                was[key] = max(was.get(key, value), value)
 
     def median(self, column):
         """None when a run was not right: the others would be a choice."""
@@ -90,7 +122,8 @@ class Runs:
     def summary(self, columns):
         medians = {c: self.median(c) for c in columns}
         return {"version": self.version, "date": self.date, "setup": self.setup,
-                "wrong": self.wrong, "busy": self.busy,
+                "wrong": self.wrong, "phases": self.phases,
+                "busy": [p for p, c in self.phases.items() if c["busy"] and p != WHOLE],
                 "medians": {c: m for c, m in medians.items() if m}}
 
 

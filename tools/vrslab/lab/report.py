@@ -22,13 +22,15 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tables  # noqa: E402
+import verdict  # noqa: E402
 
 COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#7f7f7f")
 STYLE = """body{font:15px/1.5 sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;margin:1em 0}td,th{border:1px solid #ccc;padding:.25em .6em;
 text-align:right}td:first-child,th:first-child,td.text{text-align:left}th{background:#f3f3f3}
 td small{color:#666;display:block}pre{background:#f6f6f6;padding:.7em;overflow-x:auto}
-div{overflow-x:auto}img{max-width:100%;display:block;margin:1em 0}.wrong{color:#a00}"""
+div{overflow-x:auto}img{max-width:100%;display:block;margin:1em 0}.wrong{color:#a00}
+.said{margin:.2em 0}"""
 
 
 class Missing(Exception):
@@ -213,9 +215,10 @@ def environment(summary):
 
 
 def numbers(summary):
+    """Tables and what may be said of them."""
     if not summary["columns"]:
         return "<p>No run has ended well: there are no numbers.</p>"
-    return tables.page(tables.costs(summary)) \
+    return tables.page(tables.costs(summary)) + paragraphs(verdict.lines(summary), "said") \
         + tables.page(tables.conditions(summary))
 
 
@@ -244,7 +247,9 @@ def write_report(folder):
 {numbers(summary)}{''.join(pictures)}{paragraphs(wrong, 'wrong')}
 <h2>How it was measured</h2><p>A number counts only when every receiver's table was right at the end. Latencies run
 from the time a change was due, not from when it could be sent. CPU is that of the target's processes; foreign CPU is
-what others used meanwhile, stolen what the hypervisor took. One session per peer, no policy.</p>{environment(summary)}
+what others used meanwhile, stolen what the hypervisor took. One session per peer, no policy. Who is faster is said only
+where the ranges of the repeats do not overlap, our generator was not the limit, less than {100 * verdict.OTHERS:.0f} % of the
+machine went elsewhere and, of latencies, our sender was late by less than a third of the p99.</p>{environment(summary)}
 <p>To repeat it:</p><pre>{html.escape(shlex.join(summary['command']))}</pre></body></html>
 """
     scratch = os.path.join(folder, ".report.html")
