@@ -94,6 +94,16 @@ class Vrslab(unittest.TestCase):
                 self.assertEqual(load["traffic"]["received_errors"], 0)
                 self.assertGreater(load["target_rss_bytes"], 1000000)
 
+    def test_a_table_with_every_daemon_over_ipv6(self):
+        run, got = self.compare("--profile", "load", "--ipv6")
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        self.assertGreaterEqual(set(got), {"vrs", "bird", "frr", "openbgpd", "gobgp"})
+        for name, records in got.items():
+            with self.subTest(name):
+                self.assertTrue(records[0]["ipv6"])
+                self.assertEqual(records[0]["target"], "fd00::4")
+                self.assertEqual(self.phases(records)["load"]["verdict"], "right")
+
     def test_every_profile(self):
         """But replay, which needs a capture: vrslab_report_test.py."""
         names = [line.split()[0] for line in self.vrslab("profiles").stdout.splitlines()

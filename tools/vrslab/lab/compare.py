@@ -47,6 +47,7 @@ def arguments():
     p.add_argument("--profile", default="load")
     p.add_argument("--prefixes", default="100k", help="of each sender (default %(default)s)")
     p.add_argument("--peers", metavar="M", help="senders (default: the profile's)")
+    p.add_argument("--ipv6", action="store_true", help="IPv6 prefixes over IPv6 sessions")
     p.add_argument("--repeats", type=int, default=3, metavar="N", help="default: %(default)s")
     p.add_argument("--target-path", action="append", default=[], metavar="NAME=PROGRAM",
                    help="a daemon that you built yourself")
@@ -60,9 +61,12 @@ def arguments():
         if t not in targets.TARGETS:
             fail(f"there is no target \"{t}\"; there are {', '.join(targets.TARGETS)}")
     o.paths = dict(t.split("=", 1) for t in o.target_path if "=" in t)
+    o.family = 6 if o.ipv6 else 4
     o.run = ["--profile", o.profile, "--prefixes", o.prefixes, *rest]
     if o.peers:
         o.run += ["--senders", o.peers]
+    if o.ipv6:
+        o.run.append("--ipv6")
     return o
 
 
@@ -103,8 +107,8 @@ def namespace(peers):
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
         fail(f"cannot make a network namespace: {os.strerror(ctypes.get_errno())}; it takes root")
     lines = ["link set lo up"]
-    lines += [f"address add {a}/32 dev lo"
-              for a in (targets.ADDRESS, *(p["address"] for p in peers))]
+    for a in [*targets.ADDRESS.values(), *(p["address"] for p in peers)]:
+        lines.append(f"address add {a}/128 dev lo nodad" if ":" in a else f"address add {a}/32 dev lo")
     done = subprocess.run(["ip", "-batch", "-"], input="\n".join(lines) + "\n", text=True,
                           capture_output=True, check=False)
     if done.returncode != 0:
@@ -126,7 +130,7 @@ def find_targets(o, peers):
     for name in o.targets:
         kind = targets.TARGETS[name]
         try:
-            target = kind(".", peers, o.paths.get(name))
+            target = kind(".", peers, o.paths.get(name), o.family)
             results[name] = figures.Runs(target.version(), target.date(), kind.SETUP)
         except targets.Missing as e:
             skipped.append(f"skipped {e}")
@@ -190,7 +194,7 @@ def show(summary):
 
 def compare(o):
     """The exit status."""
-    listed = vrslab("run", "--list-peers", "--local", onerun.FIRST_PEER, *o.run)
+    listed = vrslab("run", "--list-peers", "--local", onerun.FIRST_PEER[o.family], *o.run)
     if listed.returncode != 0:
         sys.stderr.write(listed.stderr)
         return listed.returncode

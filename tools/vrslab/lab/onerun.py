@@ -13,9 +13,13 @@ import time
 
 import targets
 
-FIRST_PEER = "10.0.16.1"
+FIRST_PEER = {4: "10.0.16.1", 6: "fd00:0:0:10::1"}
 READY_S = 60
 PORT_FREE_S = 5
+
+
+def tcp_socket(address):
+    return socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
 
 
 def port_in_use(target):
@@ -23,7 +27,7 @@ def port_in_use(target):
     end = time.monotonic() + PORT_FREE_S
     for address, port in target.listens():
         while True:
-            with socket.socket() as s:
+            with tcp_socket(address) as s:
                 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
                     s.bind((address, port))
@@ -35,16 +39,16 @@ def port_in_use(target):
     return None
 
 
-def wait_ready(target):
+def wait_ready(target, peer):
     """Until it listens. What went wrong, or None."""
     end = time.monotonic() + READY_S
     while time.monotonic() < end:
         if target.process.poll() is not None:
             return f"ended at once with status {target.process.returncode}"
-        with socket.socket() as s:
-            s.bind((FIRST_PEER, 0))
+        with tcp_socket(peer) as s:
+            s.bind((peer, 0))
             s.settimeout(1)
-            if s.connect_ex((targets.ADDRESS, 179)) == 0:
+            if s.connect_ex((target.address, 179)) == 0:
                 return None
         time.sleep(0.05)
     return f"does not listen after {READY_S} s"
@@ -88,16 +92,17 @@ def explain(target, got, status, said):
 def measure(name, o, peers, number, progress):
     """One run against one target: its records, and what went wrong or None."""
     folder = tempfile.mkdtemp(prefix=f"vrslab-{name}-")
-    target = targets.TARGETS[name](folder, peers, o.paths.get(name))
+    target = targets.TARGETS[name](folder, peers, o.paths.get(name), o.family)
+    first = FIRST_PEER[o.family]
     try:
         wrong = port_in_use(target)
         if wrong:
             return [], wrong
         target.start()
-        wrong = wait_ready(target)
+        wrong = wait_ready(target, first)
         if wrong:
             return [], f"{wrong}; {target.log_end()}"
-        words = ["run", "--target", targets.ADDRESS, "--local", FIRST_PEER, "--name", name, *o.run]
+        words = ["run", "--target", target.address, "--local", first, "--name", name, *o.run]
         words += [w for pid in target.pids() for w in ("--pid", str(pid))]
         if o.out:
             words += ["--histograms", os.path.join(o.out, f"{name}-{number}")]

@@ -19,7 +19,8 @@ import signal
 import subprocess
 
 ASN = 65500
-ADDRESS = "10.0.0.4"
+ROUTER_ID = "10.0.0.4"
+ADDRESS = {4: ROUTER_ID, 6: "fd00::4"}  # By the family of sessions and routes.
 
 
 class Missing(Exception):
@@ -27,15 +28,18 @@ class Missing(Exception):
 
 
 class Target:
-    """A daemon of one run. `peers` are {"address", "asn"}; files go into `folder`."""
+    """A daemon of one run. `peers` are {"address", "asn"}; files go into `folder`. `family` is 4 or 6,
+    of sessions and of routes."""
 
     NAME = PACKAGE = SETUP = None
     PROGRAMS = ()  # The first is the daemon.
     VERSION = ("--version",)
 
-    def __init__(self, folder, peers, path=None):
+    def __init__(self, folder, peers, path=None, family=4):
         self.folder = folder
         self.peers = peers
+        self.family = family
+        self.address = ADDRESS[family]
         self.program = self.find(path)
         self.process = None
 
@@ -85,7 +89,7 @@ class Target:
 
     def listens(self):
         """(address, port) that nobody else may have."""
-        return [(ADDRESS, 179)]
+        return [(self.address, 179)]
 
     def start(self):
         with open(self.file("config"), "w", encoding="utf-8") as f:
@@ -151,16 +155,16 @@ class Vrs(Target):
         out = [f"process: {{stateDir: {self.folder}, controlSocket: {self.file('vrs.sock')}}}",
                "virtualNetworks:",
                "  - name: lab",
-               "    addressPrefixes: [10.0.0.0/16]",
+               "    addressPrefixes: [10.0.0.0/16, 'fd00::/48']",
                "    subnets:",
-               "      - {name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}",
-               "      - {name: peers, addressPrefix: 10.0.16.0/20}",
+               "      - {name: RouteServerSubnet, addressPrefixes: [10.0.0.0/26, 'fd00::/64']}",
+               "      - {name: peers, addressPrefixes: [10.0.16.0/20, 'fd00:0:0:10::/64']}",
                "routeServers:",
                "  - name: rs",
                "    virtualNetwork: lab",
-               f"    virtualRouterIps: [{ADDRESS}]",
+               f"    virtualRouterIps: ['{self.address}']",
                "    bgpConnections:"]
-        out += [f"      - {{name: p{i}, peerIp: {p['address']}, peerAsn: {p['asn']}, "
+        out += [f"      - {{name: p{i}, peerIp: '{p['address']}', peerAsn: {p['asn']}, "
                 "passive: true}" for i, p in enumerate(self.peers)]
         return "\n".join(out) + "\n"
 
@@ -175,13 +179,13 @@ class Bird(Target):
     SETUP = "rs client, import all, export all"
 
     def config(self):
-        out = [f"router id {ADDRESS};", f'log "{self.file("log")}" {{ warning, error, fatal }};',
+        out = [f"router id {ROUTER_ID};", f'log "{self.file("log")}" {{ warning, error, fatal }};',
                "protocol device { }"]
         for i, p in enumerate(self.peers):
             out.append(f"""protocol bgp p{i} {{
-  local {ADDRESS} as {ASN}; neighbor {p['address']} as {p['asn']};
+  local {self.address} as {ASN}; neighbor {p['address']} as {p['asn']};
   multihop; rs client; passive yes; strict bind yes;
-  ipv4 {{ import all; export all; }};
+  ipv{self.family} {{ import all; export all; }};
 }}""")
         return "\n".join(out) + "\n"
 
@@ -197,16 +201,16 @@ class Frr(Target):
     SETUP = "bgpd alone (no zebra), a view, route-server-client, no ebgp-requires-policy"
 
     def config(self):
-        out = [f"router bgp {ASN} view lab", f" bgp router-id {ADDRESS}",
+        out = [f"router bgp {ASN} view lab", f" bgp router-id {ROUTER_ID}",
                " no bgp ebgp-requires-policy", " no bgp network import-check",
                " no bgp default ipv4-unicast"]
         for p in self.peers:
             n = p["address"]
             out += [f" neighbor {n} remote-as {p['asn']}",
-                    f" neighbor {n} update-source {ADDRESS}",
+                    f" neighbor {n} update-source {self.address}",
                     f" neighbor {n} ebgp-multihop 64", f" neighbor {n} disable-connected-check",
                     f" neighbor {n} passive"]
-        out.append(" address-family ipv4 unicast")
+        out.append(f" address-family ipv{self.family} unicast")
         for p in self.peers:
             out += [f"  neighbor {p['address']} activate",
                     f"  neighbor {p['address']} route-server-client"]
@@ -218,7 +222,7 @@ class Frr(Target):
         shutil.chown(self.file("vty"), "frr", "frr")
         return [self.program, "-f", self.file("config"), "-i", self.file("pid"),
                 "--vty_socket", self.file("vty"), "-Z", "-n", "-S", "-P", "0", "-p", "179",
-                "-l", ADDRESS, "--log", "stdout", "--log-level", "warnings"]
+                "-l", self.address, "--log", "stdout", "--log-level", "warnings"]
 
 
 class Openbgpd(Target):
@@ -229,12 +233,14 @@ class Openbgpd(Target):
     VERSION = ("-V",)
 
     def config(self):
-        out = [f"AS {ASN}", f"router-id {ADDRESS}", "fib-update no", "nexthop qualify via default",
-               f'socket "{self.file("ctl")}"', f"listen on {ADDRESS}", "transparent-as yes"]
+        out = [f"AS {ASN}", f"router-id {ROUTER_ID}", "fib-update no", "nexthop qualify via default",
+               f'socket "{self.file("ctl")}"', f"listen on {self.address}", "transparent-as yes"]
         for p in self.peers:
             out.append(f"""neighbor {p['address']} {{
   remote-as {p['asn']}
-  local-address {ADDRESS}
+  local-address {self.address}
+  announce IPv4 {"unicast" if self.family == 4 else "none"}
+  announce IPv6 {"unicast" if self.family == 6 else "none"}
   multihop 64
   passive
 }}""")
@@ -257,23 +263,23 @@ class Gobgp(Target):
     def config(self):
         out = [f"""[global.config]
   as = {ASN}
-  router-id = "{ADDRESS}"
+  router-id = "{ROUTER_ID}"
   port = 179
-  local-address-list = ["{ADDRESS}"]"""]
+  local-address-list = ["{self.address}"]"""]
         for p in self.peers:
             out.append(f"""[[neighbors]]
   [neighbors.config]
     neighbor-address = "{p['address']}"
     peer-as = {p['asn']}
   [neighbors.transport.config]
-    local-address = "{ADDRESS}"
+    local-address = "{self.address}"
     passive-mode = true
   [neighbors.ebgp-multihop.config]
     enabled = true
     multihop-ttl = 64
   [[neighbors.afi-safis]]
     [neighbors.afi-safis.config]
-      afi-safi-name = "ipv4-unicast\"""")
+      afi-safi-name = "ipv{self.family}-unicast\"""")
         return "\n".join(out) + "\n"
 
     def listens(self):
