@@ -189,7 +189,10 @@ class Verdict(unittest.TestCase):
 
 class Tables(unittest.TestCase):
     def setUp(self):
-        self.summary = summary(vrs=churns(1, 1.5), bird=churns(4, 6))
+        watched = churns(1, 1.5)
+        for got in watched:
+            got.insert(1, histogram("churn", "effective", 5))
+        self.summary = summary(vrs=watched, bird=churns(4, 6))
 
     def test_figures_and_conditions_of_a_run(self):
         got = figures.figures(churns(1)[0])
@@ -206,6 +209,13 @@ class Tables(unittest.TestCase):
         self.assertNotIn("packets", t.head)
         self.assertIn("5.00 [4.00..6.00] x4.00", tables.text(t))
         self.assertIn("<td>5.00 x4.00<small>4.00..6.00</small></td>", tables.page(t))
+
+    def test_effective_is_of_vrs_only(self):
+        t = tables.costs(self.summary)
+        at = t.head.index("effective p50 ms")
+        self.assertEqual([cells[at].value for _, cells in t.rows], ["5.00", "-"])
+        self.assertIn("vrs only: through its watch stream", t.note)
+        self.assertNotIn("watch stream", tables.costs(summary(bird=churns(1))).note)
 
     def test_conditions_have_no_ratio(self):
         t = tables.conditions(self.summary)

@@ -14,6 +14,7 @@ CONDITIONS = ("own CPU s", "foreign s", "stolen s", "lag p99 ms", "packets", "MB
               "updates/prefix")
 # Measure of a histogram -> column -> key of its record.
 LATENCIES = {"received": {"p50 ms": "p50_ns", "p99 ms": "p99_ns", "max ms": "max_ns"},
+             "effective": {"effective p50 ms": "p50_ns", "effective p99 ms": "p99_ns"},
              "lag": {"lag p99 ms": "p99_ns"}}
 # A phase that is shorter says nothing of how much of it our threads were busy.
 SHORT_S = 0.2

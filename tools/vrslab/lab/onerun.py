@@ -102,7 +102,8 @@ def measure(name, o, peers, number, progress):
         wrong = wait_ready(target, first)
         if wrong:
             return [], f"{wrong}; {target.log_end()}"
-        words = ["run", "--target", target.address, "--local", first, "--name", name, *o.run]
+        words = ["run", "--target", target.address, "--local", first, "--name", name, *o.run,
+                 *target.run_options()]
         words += [w for pid in target.pids() for w in ("--pid", str(pid))]
         if o.out:
             words += ["--histograms", os.path.join(o.out, f"{name}-{number}")]

@@ -63,6 +63,8 @@ def costs(summary):
         if summary["repeats"] > 1 else "One run"
     if first and len(summary["targets"]) > 1:
         note += f"; x: ratio to {first} in the same runs"
+    if any(c.startswith("effective") for c in columns):
+        note += "; effective: when a VM's routes had changed, vrs only: through its watch stream"
     return table(summary, columns, note + ".")
 
 

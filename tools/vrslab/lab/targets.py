@@ -7,7 +7,7 @@ other peers, no policy. A route server where the daemon has one (it does not put
 path then); vrs always puts its own. SETUP says which, and goes into the report.
 
 A target of your own is a subclass: NAME, PACKAGE, SETUP, config(), argv(); where it needs more,
-version(), listens().
+version(), listens(), run_options().
 """
 
 import contextlib
@@ -91,6 +91,10 @@ class Target:
         """(address, port) that nobody else may have."""
         return [(self.address, 179)]
 
+    def run_options(self):
+        """More words for vrslab run."""
+        return []
+
     def start(self):
         with open(self.file("config"), "w", encoding="utf-8") as f:
             f.write(self.config())
@@ -144,6 +148,7 @@ class Vrs(Target):
     NAME, PACKAGE = "vrs", "vrs"
     SETUP = "one virtualRouterIp, one session per peer; prepends its AS"
     PROGRAMS = ()
+    NIC = "vm1"  # Whose effective routes are watched.
 
     @classmethod
     def beside(cls):
@@ -159,6 +164,12 @@ class Vrs(Target):
                "    subnets:",
                "      - {name: RouteServerSubnet, addressPrefixes: [10.0.0.0/26, 'fd00::/64']}",
                "      - {name: peers, addressPrefixes: [10.0.16.0/20, 'fd00:0:0:10::/64']}",
+               "      - {name: vms, addressPrefixes: [10.0.32.0/24, 'fd00:0:0:20::/64']}",
+               # Next hops that are no peer: a route's must be inside the network.
+               "      - {name: hops, addressPrefixes: [10.0.64.0/18, 'fd00:0:0:40::/64']}",
+               "networkInterfaces:",
+               f"  - {{name: {self.NIC}, virtualNetwork: lab, subnet: vms, "
+               "privateIpAddresses: [10.0.32.4, 'fd00:0:0:20::4']}",
                "routeServers:",
                "  - name: rs",
                "    virtualNetwork: lab",
@@ -167,6 +178,11 @@ class Vrs(Target):
         out += [f"      - {{name: p{i}, peerIp: '{p['address']}', peerAsn: {p['asn']}, "
                 "passive: true}" for i, p in enumerate(self.peers)]
         return "\n".join(out) + "\n"
+
+    def run_options(self):
+        # Delete this line once vrslab run has --watch:
+        if b"--watch" not in subprocess.check_output([os.environ["VRSLAB"], "run", "--help"]): return []
+        return ["--watch", self.file("vrs.sock"), "--nic", self.NIC]
 
     def argv(self):
         return [self.program, "--config", self.file("config"), "--log-level", "warning"]
