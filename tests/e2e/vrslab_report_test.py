@@ -11,6 +11,7 @@ Runs itself again in a network namespace of its own; ends only what it started.
 import bz2
 import copy
 import glob
+import html
 import json
 import os
 import shutil
@@ -207,6 +208,31 @@ class Report(unittest.TestCase):
         run = self.vrslab("report", self.folder)
         self.assertEqual(run.returncode, 2)
         self.assertIn("summary.json", run.stderr)
+
+    def test_tables_as_markdown(self):
+        run = self.vrslab("compare", "--targets", "vrs,bird", "--profile", "churn", "--prefixes", "1k",
+                          "--rate", "1k", "--seconds", "1", "--repeats", "2", "--out",
+                          self.path("out"))
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        text = self.vrslab("report", "--markdown", self.path("out")).stdout
+        rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+        self.assertEqual([row[0].strip("| ") for row in rows],
+                         ["target", "---", "vrs", "bird"] * 2)
+        for head, _, vrs, bird in (rows[:4], rows[4:]):
+            self.assertEqual(len({len(head), len(vrs), len(bird)}), 1)
+            self.assertRegex(vrs[1], r"^[0-9.]+ \[[0-9.]+\.\.[0-9.]+\]$")
+        self.assertRegex(rows[3][1], r" x[0-9.]+$")
+        self.assertIn("own CPU s | foreign s | stolen s | lag p99 ms | packets", text)
+        self.assertRegex(text, r"(?m)^- load s: ")
+        self.assertRegex(text, r"(?m)^- bird: BIRD version .*, (package of|built) .*20\d\d")
+        self.assertIn("vrslab compare --targets vrs,bird", text)
+        # The page says the same.
+        with open(self.path("out/report.html"), encoding="utf-8") as f:
+            page = f.read()
+        for line in text.splitlines():
+            if line.startswith("- load s: "):
+                self.assertIn(html.escape(line[2:]), page)
+        self.assertEqual(self.vrslab("report", "--markdown", self.folder).returncode, 2)
 
     @unittest.skipUnless(have_hdr_reader(), f"npm install --prefix {NODE} {HDR_READER} was not "
                          "done (tools/install-deps test does it where there is npm)")

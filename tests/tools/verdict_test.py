@@ -204,11 +204,14 @@ class Tables(unittest.TestCase):
         self.assertEqual(got["updates/prefix"], 0.5)
         self.assertEqual(figures.figures([]), {})
 
-    def test_rows_are_the_same_in_two_ways(self):
+    def test_rows_are_the_same_in_three_ways(self):
         t = tables.costs(self.summary)
         self.assertNotIn("packets", t.head)
-        self.assertIn("5.00 [4.00..6.00] x4.00", tables.text(t))
+        for line in (tables.text(t), tables.markdown(t)):
+            self.assertIn("5.00 [4.00..6.00] x4.00", line)
         self.assertIn("<td>5.00 x4.00<small>4.00..6.00</small></td>", tables.page(t))
+        rows = tables.markdown(t).splitlines()
+        self.assertEqual(len({row.count("|") for row in rows[:4]}), 1)
 
     def test_effective_is_of_vrs_only(self):
         t = tables.costs(self.summary)

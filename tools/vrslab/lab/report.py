@@ -4,7 +4,7 @@
 """`vrslab report DIR`: plots and one self-contained page out of what `vrslab compare --out` kept.
 
 DIR holds summary.json, a NAME-RUN.ndjson per run and the histograms (.hgrm, .hlog). Writes PNG and
-SVG plots (gnuplot) and report.html beside them.
+SVG plots (gnuplot) and report.html beside them; with --markdown the tables to stdout, and no file.
 """
 
 import argparse
@@ -259,15 +259,30 @@ machine went elsewhere and, of latencies, our sender was late by less than a thi
     return wrong
 
 
+def write_markdown(folder, out):
+    """The tables for a README."""
+    summary = Results(folder).summary
+    lines = [f"- {line}" for line in [*verdict.lines(summary), *tables.remarks(summary)]]
+    about = [f"- {k}: {v}" for k, v in tables.environment(summary) if k != "command"]
+    out.write("\n".join([tables.markdown(tables.costs(summary)), *lines, "",
+                         tables.markdown(tables.conditions(summary)), *about, "", "```",
+                         shlex.join(summary["command"]), "```", ""]))
+
+
 def main():
     p = argparse.ArgumentParser(prog="vrslab report",
                                 description="Plots and report.html from a folder of vrslab compare.")
+    p.add_argument("--markdown", action="store_true",
+                   help="the tables, versions and command as Markdown to stdout, and no plots")
     p.add_argument("folder", metavar="DIR")
     o = p.parse_args()
     wrong = []
     try:
-        wrong = write_report(o.folder)
-        print(os.path.join(o.folder, "report.html"))
+        if o.markdown:
+            write_markdown(o.folder, sys.stdout)
+        else:
+            wrong = write_report(o.folder)
+            print(os.path.join(o.folder, "report.html"))
     except Missing as e:
         print(f"vrslab report: {e}", file=sys.stderr)
         return 2

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vrs contributors
 """The tables of a comparison: rows are built once, from what summary.json holds, and written as
-text or HTML."""
+text, HTML or Markdown."""
 
 import dataclasses
 import html
@@ -96,7 +96,7 @@ def environment(summary):
               for n, t in summary["targets"].items())]
 
 
-# --- Two ways to write one ---
+# --- Three ways to write one ---
 
 
 def flat(c):
@@ -119,3 +119,10 @@ def page(t):
     body = "".join(f"<tr><td>{html.escape(name)}</td>{''.join(map(td, cells))}</tr>"
                    for name, cells in t.rows)
     return f"<div><table><tr>{head}</tr>{body}</table></div><p>{html.escape(t.note)}</p>"
+
+
+def markdown(t):
+    def line(cells):
+        return "| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |"
+    return "\n".join([line(["target", *t.head]), "| --- |" + " ---: |" * len(t.head),
+                      *(line([name, *map(flat, cells)]) for name, cells in t.rows), "", t.note, ""])
