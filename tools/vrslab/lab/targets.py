@@ -214,7 +214,8 @@ class Frr(Target):
     """FRR's bgpd, without zebra."""
 
     NAME, PACKAGE, PROGRAMS = "frr", "frr", ("/usr/lib/frr/bgpd",)
-    SETUP = "bgpd alone (no zebra), a view, route-server-client, no ebgp-requires-policy"
+    SETUP = "bgpd alone (no zebra), a view, route-server-client, no ebgp-requires-policy; its " \
+        "coalesce-time is the default, so a first table waits for 1 s"
 
     def config(self):
         out = [f"router bgp {ASN} view lab", f" bgp router-id {ROUTER_ID}",
