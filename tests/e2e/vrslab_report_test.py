@@ -11,6 +11,7 @@ Runs itself again in a network namespace of its own; ends only what it started.
 import bz2
 import copy
 import glob
+import html
 import json
 import os
 import shutil
@@ -177,6 +178,9 @@ class Report(unittest.TestCase):
         self.assertEqual(self.vrslab("self", "--changes", "0").returncode, 2)
 
     def test_files_of_a_comparison(self):
+        os.mkdir(self.path("out"))
+        self.path("out/convergence-old.svg", b"of an earlier run")
+        self.path("out/notes.svg", b"somebody's")
         run, _ = self.compare("--profile", "churn", "--prefixes", "5k", "--rate", "5k", "--seconds",
                               "1", targets="vrs,bird")
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
@@ -195,6 +199,8 @@ class Report(unittest.TestCase):
             self.assertIn("bird", drawn)
             with open(self.path(f"out/{plot}.png"), "rb") as f:
                 self.assertEqual(f.read(8), b"\x89PNG\r\n\x1a\n")
+        self.assertFalse(os.path.exists(self.path("out/convergence-old.svg")))
+        self.assertTrue(os.path.exists(self.path("out/notes.svg")))
         with open(self.path("out/vrs-1-churn-received.hgrm"), encoding="utf-8") as f:
             self.assertIn("#[Mean", f.read())
         # Again, from what was kept.
@@ -204,6 +210,31 @@ class Report(unittest.TestCase):
         run = self.vrslab("report", self.folder)
         self.assertEqual(run.returncode, 2)
         self.assertIn("summary.json", run.stderr)
+
+    def test_tables_as_markdown(self):
+        run = self.vrslab("compare", "--targets", "vrs,bird", "--profile", "churn", "--prefixes", "1k",
+                          "--rate", "1k", "--seconds", "1", "--repeats", "2", "--out",
+                          self.path("out"))
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        text = self.vrslab("report", "--markdown", self.path("out")).stdout
+        rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+        self.assertEqual([row[0].strip("| ") for row in rows],
+                         ["target", "---", "vrs", "bird"] * 2)
+        for head, _, vrs, bird in (rows[:4], rows[4:]):
+            self.assertEqual(len({len(head), len(vrs), len(bird)}), 1)
+            self.assertRegex(vrs[1], r"^[0-9.]+ \[[0-9.]+\.\.[0-9.]+\]$")
+        self.assertRegex(rows[3][1], r" x[0-9.]+$")
+        self.assertIn("own CPU s | foreign s | stolen s | lag p99 ms | packets", text)
+        self.assertRegex(text, r"(?m)^- load s: ")
+        self.assertRegex(text, r"(?m)^- bird: BIRD version .*, (package of|built) .*20\d\d")
+        self.assertIn("vrslab compare --targets vrs,bird", text)
+        # The page says the same.
+        with open(self.path("out/report.html"), encoding="utf-8") as f:
+            page = f.read()
+        for line in text.splitlines():
+            if line.startswith("- load s: "):
+                self.assertIn(html.escape(line[2:]), page)
+        self.assertEqual(self.vrslab("report", "--markdown", self.folder).returncode, 2)
 
     @unittest.skipUnless(have_hdr_reader(), f"npm install --prefix {NODE} {HDR_READER} was not "
                          "done (tools/install-deps test does it where there is npm)")

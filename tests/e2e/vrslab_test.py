@@ -11,7 +11,9 @@ Runs itself again in a network namespace of its own; ends only what it started.
 import glob
 import json
 import os
+import pty
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -48,6 +50,29 @@ routeServers:
       - {name: p2, peerIp: 10.0.1.2, peerAsn: 65002, passive: true}
 """
 
+# Stands in for a daemon: it takes connections and says nothing.
+DEAF = """#!/usr/bin/env python3
+import socket, sys, time
+if len(sys.argv) == 2:
+    sys.exit("deaf 1.0")
+s = socket.create_server(("10.0.0.4", 179))
+print("deaf on purpose", flush=True)
+time.sleep(600)
+"""
+
+# Starts the daemon, and something that outlives it and has a port of GoBGP's.
+LEAVES = """#!/bin/sh
+case "$*" in *-f*)
+    setsid python3 -c 'import os, socket, time
+s = socket.create_server(("127.0.0.1", 50051))
+with open("{pid}", "w") as f:
+    f.write(str(os.getpid()))
+time.sleep(600)' &
+    until [ -s {pid} ]; do sleep 0.05; done
+esac
+exec bird "$@"
+"""
+
 
 class Vrslab(unittest.TestCase):
     def vrslab(self, *words):
@@ -66,6 +91,16 @@ class Vrslab(unittest.TestCase):
                 got[os.path.basename(path).rsplit("-", 1)[0]] = [json.loads(line) for line in f]
         return run, got
 
+    def script(self, text):
+        """A program made of text."""
+        folder = tempfile.mkdtemp(prefix="vrs-lab-")
+        self.addCleanup(shutil.rmtree, folder)
+        path = os.path.join(folder, "program")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        os.chmod(path, 0o755)
+        return path
+
     def phases(self, records):
         return {r["phase"]: r for r in records if r["event"] == "phase"}
 
@@ -82,6 +117,16 @@ class Vrslab(unittest.TestCase):
                 self.assertGreaterEqual(load["traffic"]["received_announced"], 9 * 2000)
                 self.assertEqual(load["traffic"]["received_errors"], 0)
                 self.assertGreater(load["target_rss_bytes"], 1000000)
+
+    def test_a_table_with_every_daemon_over_ipv6(self):
+        run, got = self.compare("--profile", "load", "--ipv6")
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        self.assertGreaterEqual(set(got), {"vrs", "bird", "frr", "openbgpd", "gobgp"})
+        for name, records in got.items():
+            with self.subTest(name):
+                self.assertTrue(records[0]["ipv6"])
+                self.assertEqual(records[0]["target"], "fd00::4")
+                self.assertEqual(self.phases(records)["load"]["verdict"], "right")
 
     def test_every_profile(self):
         """But replay, which needs a capture: vrslab_report_test.py."""
@@ -162,6 +207,99 @@ class Vrslab(unittest.TestCase):
         self.assertEqual(run.returncode, 1)
         self.assertIn("bird: no number", run.stdout)
         self.assertIn("ended at once with status 1", run.stdout)
+
+    def test_a_target_that_dies(self):
+        """It is reported as that, and the others keep their numbers."""
+        folder = tempfile.mkdtemp(prefix="vrs-lab-")
+        self.addCleanup(shutil.rmtree, folder)
+        bird = self.script(f"""#!/bin/sh
+echo last words of $$
+echo $$ >{folder}/pid
+exec bird "$@"
+""")
+        with subprocess.Popen(
+                [f"{BUILD}/tools/vrslab/vrslab", "compare", "--targets", "bird,vrs", "--target-path",
+                 f"bird={bird}", "--profile", "churn", "--prefixes", "500", "--rate", "500",
+                 "--seconds", "4", "--repeats", "1", "--out", folder], text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+            self.until_sample(f"{folder}/bird-1.ndjson", "churn")
+            with open(f"{folder}/pid", encoding="ascii") as f:
+                pid = int(f.read())
+            os.kill(pid, signal.SIGKILL)
+            out, err = run.communicate(timeout=TIMEOUT_S)
+        self.assertEqual(run.returncode, 1, out + err)
+        self.assertRegex(out, "bird: no number, .*: the target died \\(SIGKILL\\) in churn: .*; "
+                         f"its log ends: .*last words of {pid}")
+        with open(f"{folder}/summary.json", encoding="utf-8") as f:
+            summary = json.load(f)
+        self.assertEqual(summary["targets"]["bird"]["medians"], {})
+        self.assertIn("churn s", summary["targets"]["vrs"]["medians"])
+
+    def until_sample(self, path, phase):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            if os.path.exists(path):
+                with open(path, encoding="utf-8") as f:
+                    if f'"sample","phase":"{phase}"' in f.read():
+                        return
+            time.sleep(0.05)
+        self.fail(f"no sample of {phase} in {path}")
+
+    def test_the_reason_of_a_run_without_sessions(self):
+        run, _ = self.compare("--targets", "bird", "--target-path", f"bird={self.script(DEAF)}",
+                              "--wait", "1")
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("not connected: 0 of 2 sessions with 10.0.0.4 are up after 1 s", run.stdout)
+        self.assertIn("its log ends: deaf on purpose", run.stdout)
+        self.assertNotIn("see stderr", run.stdout)
+
+    def test_a_port_in_use(self):
+        """What an earlier target left behind is named, and nothing starts beside it."""
+        with tempfile.NamedTemporaryFile("r", encoding="ascii") as pid:
+            run, got = self.compare("--targets", "bird,gobgp", "--target-path",
+                                    f"bird={self.script(LEAVES.format(pid=pid.name))}")
+            os.kill(int(pid.read()), signal.SIGKILL)
+        self.assertEqual(run.returncode, 1, run.stdout + run.stderr)
+        self.assertIn("gobgp: no number", run.stdout)
+        self.assertIn("not started: 127.0.0.1 port 50051: Address already in use", run.stdout)
+        self.assertEqual(set(got), {"bird"})
+
+    def test_missing_privileges_are_named_first(self):
+        program = f"{BUILD}/tools/vrslab/vrslab"
+        nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+        if subprocess.run([*nobody, program, "--version"], capture_output=True,
+                          check=False).returncode != 0:
+            self.skipTest(f"others may not read {BUILD}")
+        less = ["setpriv", "--bounding-set", "-sys_admin"]
+        for words, text in ((nobody, "it takes root"), (less, "cannot make a network namespace")):
+            with self.subTest(words):
+                run = subprocess.run([*words, program, "compare", "--targets", "vrs", "--prefixes",
+                                      "100"], capture_output=True, text=True, timeout=60, check=False)
+                self.assertEqual(run.returncode, 2)
+                self.assertIn(text, run.stderr)
+                self.assertNotIn("run 1 of", run.stderr)
+
+    def test_progress_on_a_terminal(self):
+        """One line that is drawn again and goes away."""
+        ours, theirs = pty.openpty()
+        start = time.monotonic()
+        with subprocess.Popen(
+                [f"{BUILD}/tools/vrslab/vrslab", "compare", "--targets", "vrs", "--profile", "churn",
+                 "--prefixes", "1k", "--rate", "1k", "--seconds", "1", "--repeats", "1"],
+                stdout=subprocess.DEVNULL, stderr=theirs) as run:
+            os.close(theirs)
+            seen = b""
+            try:
+                while more := os.read(ours, 4096):
+                    seen += more
+            except OSError:  # EIO: nobody has the other end.
+                pass
+            os.close(ours)
+        self.assertEqual(run.returncode, 0, seen)
+        self.assertRegex(seen, rb"\rrun 1 of 1: vrs churn \d+ %\x1b\[K")
+        self.assertTrue(seen.endswith(b"\r\x1b[K"), seen)
+        self.assertNotIn(b"\n", seen)
+        self.assertLessEqual(seen.count(b"%"), 10 * (time.monotonic() - start) + 1)
 
     def test_missing_and_unknown_targets(self):
         run, _ = self.compare("--targets", "bird", "--target-path", "bird=/nonexistent")

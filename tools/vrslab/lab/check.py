@@ -14,7 +14,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import report  # noqa: E402
+from figures import CONDITIONS, number  # noqa: E402
 
 
 def fail(text):
@@ -60,17 +60,17 @@ def main():
     for name, then in old["targets"].items():
         now = new["targets"].get(name, {"medians": {}})["medians"]
         for column, m in then["medians"].items():
-            if column in report.NOT_A_RATIO:
+            if column in CONDITIONS:
                 continue
             compared += 1
             if column not in now:
                 worse += 1
-                print(f"{name} {column}: {report.number(m['median'])} -> no number")
+                print(f"{name} {column}: {number(m['median'])} -> no number")
                 continue
             word, band = judge(m, now[column], o.tolerance / 100)
             worse += word == "worse"
-            print(f"{name} {column}: {report.number(m['median'])} -> "
-                  f"{report.number(now[column]['median'])} (band {report.number(band)}) {word}".rstrip())
+            print(f"{name} {column}: {number(m['median'])} -> "
+                  f"{number(now[column]['median'])} (band {number(band)}) {word}".rstrip())
     if compared == 0:
         fail("there is nothing to compare")
     print(f"{compared} medians, {worse} worse")

@@ -4,7 +4,7 @@
 """`vrslab report DIR`: plots and one self-contained page out of what `vrslab compare --out` kept.
 
 DIR holds summary.json, a NAME-RUN.ndjson per run and the histograms (.hgrm, .hlog). Writes PNG and
-SVG plots (gnuplot) and report.html beside them.
+SVG plots (gnuplot) and report.html beside them; with --markdown the tables to stdout, and no file.
 """
 
 import argparse
@@ -13,25 +13,24 @@ import glob
 import html
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 
-COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#7f7f7f")
-# What stands in a summary: unit by column name's end, and whether it is a cost of the target.
-NOT_A_RATIO = ("foreign s", "updates/prefix", "packets")
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import tables  # noqa: E402
+import verdict  # noqa: E402
 
+COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#7f7f7f")
 STYLE = """body{font:15px/1.5 sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;margin:1em 0}td,th{border:1px solid #ccc;padding:.25em .6em;
-text-align:right}td:first-child,th:first-child{text-align:left}th{background:#f3f3f3}
+text-align:right}td:first-child,th:first-child,td.text{text-align:left}th{background:#f3f3f3}
 td small{color:#666;display:block}pre{background:#f6f6f6;padding:.7em;overflow-x:auto}
-div{overflow-x:auto}img{max-width:100%;display:block;margin:1em 0}.wrong{color:#a00}"""
-
-
-def number(v):
-    return f"{v:.3f}" if v < 1 else f"{v:.2f}" if v < 100 else f"{v:.0f}"
+div{overflow-x:auto}img{max-width:100%;display:block;margin:1em 0}.wrong{color:#a00}
+.said{margin:.2em 0}"""
 
 
 class Missing(Exception):
@@ -50,19 +49,15 @@ class Results:
             raise Missing(f"{folder}/summary.json: {e}; is it a folder of vrslab compare --out?") from e
         self.names = list(self.summary["targets"])
 
-    def records(self, name):
-        """Of every run of a target that was right: lists of records."""
+    def runs(self, name):
+        """(path without its ending, records) of every run of a target that was right."""
         out = []
         for path in sorted(glob.glob(os.path.join(glob.escape(self.folder), f"{name}-*.ndjson"))):
             with open(path, encoding="utf-8") as f:
                 got = [json.loads(line) for line in f if line.startswith("{")]
             if any(r["event"] == "result" and r["verdict"] == "right" for r in got):
-                out.append(got)
+                out.append((path.removesuffix(".ndjson"), got))
         return out
-
-    def histograms(self, name, measure):
-        pattern = os.path.join(glob.escape(self.folder), f"{name}-*-{measure}.hgrm")
-        return sorted(glob.glob(pattern))
 
 
 # --- Plots ---
@@ -170,23 +165,29 @@ PERCENT_TICS = ("set logscale xy", "set xtics ('0 %%' 1, '50 %%' 2, '90 %%' 10, 
                 "'99.9 %%' 1000, '99.99 %%' 10000, '99.999 %%' 100000, '99.9999 %%' 1000000)")
 
 
+def is_plot(name):
+    """Whether a file is one that we drew."""
+    return re.fullmatch(r"(percentiles|generator-lag|effective|cpu|memory|convergence-.*)\.(svg|png)",
+                        name) is not None
+
+
 def plots(results):
     """Every plot that has something to show."""
     out = []
-    percentiles = Plot("percentiles", "Change sent to change received", "percentile of changes",
+    percentiles = Plot("percentiles", "Change due to change received", "percentile of changes",
                        "milliseconds", PERCENT_TICS)
-    lag = Plot("generator-lag", "The generator: change intended to change sent",
+    lag = Plot("generator-lag", "The generator: change due to change sent",
                "percentile of changes", "milliseconds", PERCENT_TICS)
-    effective = Plot("effective", "Change sent to effective on a VM (vrs only)",
+    effective = Plot("effective", "Change due to effective on a VM (vrs only: through its watch stream)",
                      "percentile of changes", "milliseconds", PERCENT_TICS)
     cpu = Plot("cpu", "CPU of the target", "seconds", "% of one core", ("set yrange [0:]",))
     memory = Plot("memory", "Resident memory of the target", "seconds", "MB", ("set yrange [0:]",))
     phases = {}
     for name in results.names:
-        for plot, measure in ((percentiles, "received"), (lag, "lag"), (effective, "effective")):
-            for path in results.histograms(name, measure):
-                plot.add(name, curve_of_percentiles(path))
-        for records in results.records(name):
+        for path, records in results.runs(name):
+            for plot, measure in ((percentiles, "received"), (lag, "lag"), (effective, "effective")):
+                for file in sorted(glob.glob(f"{glob.escape(path)}-*-{measure}.hgrm")):
+                    plot.add(name, curve_of_percentiles(file))
             for phase in phases_of(records):
                 plot = phases.setdefault(phase, Plot(
                     f"convergence-{phase}", f"Convergence: {phase}", "seconds",
@@ -203,51 +204,22 @@ def plots(results):
 # --- The page ---
 
 
-def cell(of, base, column, first, name):
-    if column not in of["medians"]:
-        return "<td>-</td>"
-    m = of["medians"][column]
-    ratio = ""
-    if name != first and not of["busy"] and column not in NOT_A_RATIO and column in base \
-            and base[column]["median"] > 0:
-        ratio = f" x{m['median'] / base[column]['median']:.2f}"
-    return (f"<td>{number(m['median'])}{ratio}"
-            f"<small>{number(m['min'])}..{number(m['max'])}</small></td>")
-
-
-def table(summary):
-    first = next((n for n, t in summary["targets"].items() if t["medians"]), None)
-    base = summary["targets"][first]["medians"] if first else {}
-    columns = summary["columns"]
-    rows = ["<tr><th>target</th>" + "".join(f"<th>{html.escape(c)}</th>" for c in columns) + "</tr>"]
-    for name, t in summary["targets"].items():
-        rows.append(f"<tr><td>{html.escape(name)}</td>"
-                    + "".join(cell(t, base, c, first, name) for c in columns) + "</tr>")
-    note = f"Medians of {summary['repeats']} interleaved runs, smallest..largest below"
-    if first:
-        note += f"; x: ratio to {html.escape(first)} in the same runs"
-    return f"<div><table>{''.join(rows)}</table></div><p>{note}.</p>"
-
-
-def remarks(summary):
-    out = []
-    if summary["interrupted"]:
-        out.append("Interrupted: what follows is from the runs that had ended.")
-    for name, t in summary["targets"].items():
-        out += [f"{name}: no number, for a run was not right: {w}" for w in dict.fromkeys(t["wrong"])]
-        if t["busy"]:
-            out.append(f"{name}: our generator was the limit in {', '.join(sorted(set(t['busy'])))}:"
-                       " no ratio, and nothing can be said of who is faster.")
-    out += summary["skipped"]
-    return "".join(f"<p class=wrong>{html.escape(w)}</p>" for w in out)
+def paragraphs(lines, kind):
+    return "".join(f"<p class={kind}>{html.escape(line)}</p>" for line in lines)
 
 
 def environment(summary):
-    rows = [("command", shlex.join(summary["command"])), ("date", summary["date"]),
-            *summary["machine"].items(), ("vrslab", summary["vrslab"])]
-    rows += [(n, f"{t['version']}, {t['date']}; {t['setup']}") for n, t in summary["targets"].items()]
-    return "<table>" + "".join(f"<tr><td>{html.escape(k)}</td><td style='text-align:left'>"
-                               f"{html.escape(str(v))}</td></tr>" for k, v in rows) + "</table>"
+    rows = "".join(f"<tr><td>{html.escape(k)}</td><td class=text>{html.escape(str(v))}</td></tr>"
+                   for k, v in tables.environment(summary))
+    return f"<table>{rows}</table>"
+
+
+def numbers(summary):
+    """Tables and what may be said of them."""
+    if not summary["columns"]:
+        return "<p>No run has ended well: there are no numbers.</p>"
+    return tables.page(tables.costs(summary)) + paragraphs(verdict.lines(summary), "said") \
+        + tables.page(tables.conditions(summary))
 
 
 def picture(folder, plot):
@@ -271,11 +243,13 @@ def write_report(folder):
                 pictures.append(picture(folder, plot))
     title = f"vrslab: {summary['profile']}, {', '.join(results.names)}"
     page = f"""<!DOCTYPE html><html lang=en><head><meta charset=utf-8><title>{html.escape(title)}</title>
-<style>{STYLE}</style></head><body><h1>{html.escape(title)}</h1>{remarks(summary)}
-{table(summary)}{''.join(pictures)}{''.join(f'<p class=wrong>{html.escape(w)}</p>' for w in wrong)}
+<style>{STYLE}</style></head><body><h1>{html.escape(title)}</h1>{paragraphs(tables.remarks(summary), 'wrong')}
+{numbers(summary)}{''.join(pictures)}{paragraphs(wrong, 'wrong')}
 <h2>How it was measured</h2><p>A number counts only when every receiver's table was right at the end. Latencies run
 from the time a change was due, not from when it could be sent. CPU is that of the target's processes; foreign CPU is
-what others used meanwhile. One session per peer, no policy.</p>{environment(summary)}
+what others used meanwhile, stolen what the hypervisor took. One session per peer, no policy. Who is faster is said only
+where the ranges of the repeats do not overlap, our generator was not the limit, less than {100 * verdict.OTHERS:.0f} % of the
+machine went elsewhere and, of latencies, our sender was late by less than a third of the p99.</p>{environment(summary)}
 <p>To repeat it:</p><pre>{html.escape(shlex.join(summary['command']))}</pre></body></html>
 """
     scratch = os.path.join(folder, ".report.html")
@@ -285,13 +259,30 @@ what others used meanwhile. One session per peer, no policy.</p>{environment(sum
     return wrong
 
 
+def write_markdown(folder, out):
+    """The tables for a README."""
+    summary = Results(folder).summary
+    lines = [f"- {line}" for line in [*verdict.lines(summary), *tables.remarks(summary)]]
+    about = [f"- {k}: {v}" for k, v in tables.environment(summary) if k != "command"]
+    out.write("\n".join([tables.markdown(tables.costs(summary)), *lines, "",
+                         tables.markdown(tables.conditions(summary)), *about, "", "```",
+                         shlex.join(summary["command"]), "```", ""]))
+
+
 def main():
     p = argparse.ArgumentParser(prog="vrslab report",
                                 description="Plots and report.html from a folder of vrslab compare.")
+    p.add_argument("--markdown", action="store_true",
+                   help="the tables, versions and command as Markdown to stdout, and no plots")
     p.add_argument("folder", metavar="DIR")
     o = p.parse_args()
+    wrong = []
     try:
-        wrong = write_report(o.folder)
+        if o.markdown:
+            write_markdown(o.folder, sys.stdout)
+        else:
+            wrong = write_report(o.folder)
+            print(os.path.join(o.folder, "report.html"))
     except Missing as e:
         print(f"vrslab report: {e}", file=sys.stderr)
         return 2
@@ -300,7 +291,6 @@ def main():
         return 1
     for w in wrong:
         print(f"vrslab report: {w}", file=sys.stderr)
-    print(os.path.join(o.folder, "report.html"))
     return 0
 
 

@@ -6,17 +6,21 @@ Each is set up to do the same work: one session per peer, eBGP, every route of a
 other peers, no policy. A route server where the daemon has one (it does not put its AS in the
 path then); vrs always puts its own. SETUP says which, and goes into the report.
 
-A target of your own is a subclass: NAME, PACKAGE, SETUP, config(), argv(), version().
+A target of your own is a subclass: NAME, PACKAGE, SETUP, config(), argv(); where it needs more,
+version(), listens(), run_options().
 """
 
+import contextlib
 import datetime
 import gzip
 import os
 import shutil
+import signal
 import subprocess
 
 ASN = 65500
-ADDRESS = "10.0.0.4"
+ROUTER_ID = "10.0.0.4"
+ADDRESS = {4: ROUTER_ID, 6: "fd00::4"}  # By the family of sessions and routes.
 
 
 class Missing(Exception):
@@ -24,15 +28,18 @@ class Missing(Exception):
 
 
 class Target:
-    """A daemon of one run. `peers` are {"address", "asn"}; files go into `folder`."""
+    """A daemon of one run. `peers` are {"address", "asn"}; files go into `folder`. `family` is 4 or 6,
+    of sessions and of routes."""
 
     NAME = PACKAGE = SETUP = None
     PROGRAMS = ()  # The first is the daemon.
     VERSION = ("--version",)
 
-    def __init__(self, folder, peers, path=None):
+    def __init__(self, folder, peers, path=None, family=4):
         self.folder = folder
         self.peers = peers
+        self.family = family
+        self.address = ADDRESS[family]
         self.program = self.find(path)
         self.process = None
 
@@ -80,6 +87,14 @@ class Target:
     def argv(self):
         raise NotImplementedError
 
+    def listens(self):
+        """(address, port) that nobody else may have."""
+        return [(self.address, 179)]
+
+    def run_options(self):
+        """More words for vrslab run."""
+        return []
+
     def start(self):
         with open(self.file("config"), "w", encoding="utf-8") as f:
             f.write(self.config())
@@ -101,10 +116,19 @@ class Target:
 
     def log_end(self, lines=5):
         with open(self.file("log"), encoding="utf-8", errors="replace") as f:
-            return f.read().splitlines()[-lines:]
+            last = f.read().splitlines()[-lines:]
+        return f"its log ends: {' | '.join(last)}" if last else "its log is empty"
+
+    def ended(self):
+        """How its process ended, or None. A session is lost a moment before its process is."""
+        try:
+            status = self.process.wait(1)
+        except subprocess.TimeoutExpired:
+            return None
+        return signal.Signals(-status).name if status < 0 else f"status {status}"
 
     def stop(self):
-        """By pid, within a time. A daemon that does not go is killed."""
+        """By pid, within a time. A daemon that does not go is killed, and what it left behind too."""
         if self.process is None:
             return
         self.process.terminate()
@@ -113,14 +137,18 @@ class Target:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(30)
+        # Its session is its own: nobody else is in the group.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
 
 class Vrs(Target):
     """This project's daemon."""
 
     NAME, PACKAGE = "vrs", "vrs"
-    SETUP = "one virtualRouterIp, one connection per peer; prepends its AS"
+    SETUP = "one virtualRouterIp, one session per peer; prepends its AS"
     PROGRAMS = ()
+    NIC = "vm1"  # Whose effective routes are watched.
 
     @classmethod
     def beside(cls):
@@ -132,18 +160,29 @@ class Vrs(Target):
         out = [f"process: {{stateDir: {self.folder}, controlSocket: {self.file('vrs.sock')}}}",
                "virtualNetworks:",
                "  - name: lab",
-               "    addressPrefixes: [10.0.0.0/16]",
+               "    addressPrefixes: [10.0.0.0/16, 'fd00::/48']",
                "    subnets:",
-               "      - {name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}",
-               "      - {name: peers, addressPrefix: 10.0.16.0/20}",
+               "      - {name: RouteServerSubnet, addressPrefixes: [10.0.0.0/26, 'fd00::/64']}",
+               "      - {name: peers, addressPrefixes: [10.0.16.0/20, 'fd00:0:0:10::/64']}",
+               "      - {name: vms, addressPrefixes: [10.0.32.0/24, 'fd00:0:0:20::/64']}",
+               # Next hops that are no peer: a route's must be inside the network.
+               "      - {name: hops, addressPrefixes: [10.0.64.0/18, 'fd00:0:0:40::/64']}",
+               "networkInterfaces:",
+               f"  - {{name: {self.NIC}, virtualNetwork: lab, subnet: vms, "
+               "privateIpAddresses: [10.0.32.4, 'fd00:0:0:20::4']}",
                "routeServers:",
                "  - name: rs",
                "    virtualNetwork: lab",
-               f"    virtualRouterIps: [{ADDRESS}]",
+               f"    virtualRouterIps: ['{self.address}']",
                "    bgpConnections:"]
-        out += [f"      - {{name: p{i}, peerIp: {p['address']}, peerAsn: {p['asn']}, "
+        out += [f"      - {{name: p{i}, peerIp: '{p['address']}', peerAsn: {p['asn']}, "
                 "passive: true}" for i, p in enumerate(self.peers)]
         return "\n".join(out) + "\n"
+
+    def run_options(self):
+        # Delete this line once vrslab run has --watch:
+        if b"--watch" not in subprocess.check_output([os.environ["VRSLAB"], "run", "--help"]): return []
+        return ["--watch", self.file("vrs.sock"), "--nic", self.NIC]
 
     def argv(self):
         return [self.program, "--config", self.file("config"), "--log-level", "warning"]
@@ -156,13 +195,13 @@ class Bird(Target):
     SETUP = "rs client, import all, export all"
 
     def config(self):
-        out = [f"router id {ADDRESS};", f'log "{self.file("log")}" {{ warning, error, fatal }};',
+        out = [f"router id {ROUTER_ID};", f'log "{self.file("log")}" {{ warning, error, fatal }};',
                "protocol device { }"]
         for i, p in enumerate(self.peers):
             out.append(f"""protocol bgp p{i} {{
-  local {ADDRESS} as {ASN}; neighbor {p['address']} as {p['asn']};
+  local {self.address} as {ASN}; neighbor {p['address']} as {p['asn']};
   multihop; rs client; passive yes; strict bind yes;
-  ipv4 {{ import all; export all; }};
+  ipv{self.family} {{ import all; export all; }};
 }}""")
         return "\n".join(out) + "\n"
 
@@ -175,17 +214,20 @@ class Frr(Target):
     """FRR's bgpd, without zebra."""
 
     NAME, PACKAGE, PROGRAMS = "frr", "frr", ("/usr/lib/frr/bgpd",)
-    SETUP = "bgpd alone (no zebra), a view, route-server-client, no ebgp-requires-policy"
+    SETUP = "bgpd alone (no zebra), a view, route-server-client, no ebgp-requires-policy; its " \
+        "coalesce-time is the default, so a first table waits for 1 s"
 
     def config(self):
-        out = [f"router bgp {ASN} view lab", f" bgp router-id {ADDRESS}", " no bgp ebgp-requires-policy",
-               " no bgp network import-check", " no bgp default ipv4-unicast"]
+        out = [f"router bgp {ASN} view lab", f" bgp router-id {ROUTER_ID}",
+               " no bgp ebgp-requires-policy", " no bgp network import-check",
+               " no bgp default ipv4-unicast"]
         for p in self.peers:
             n = p["address"]
-            out += [f" neighbor {n} remote-as {p['asn']}", f" neighbor {n} update-source {ADDRESS}",
+            out += [f" neighbor {n} remote-as {p['asn']}",
+                    f" neighbor {n} update-source {self.address}",
                     f" neighbor {n} ebgp-multihop 64", f" neighbor {n} disable-connected-check",
                     f" neighbor {n} passive"]
-        out.append(" address-family ipv4 unicast")
+        out.append(f" address-family ipv{self.family} unicast")
         for p in self.peers:
             out += [f"  neighbor {p['address']} activate",
                     f"  neighbor {p['address']} route-server-client"]
@@ -197,7 +239,7 @@ class Frr(Target):
         shutil.chown(self.file("vty"), "frr", "frr")
         return [self.program, "-f", self.file("config"), "-i", self.file("pid"),
                 "--vty_socket", self.file("vty"), "-Z", "-n", "-S", "-P", "0", "-p", "179",
-                "-l", ADDRESS, "--log", "stdout", "--log-level", "warnings"]
+                "-l", self.address, "--log", "stdout", "--log-level", "warnings"]
 
 
 class Openbgpd(Target):
@@ -208,12 +250,14 @@ class Openbgpd(Target):
     VERSION = ("-V",)
 
     def config(self):
-        out = [f"AS {ASN}", f"router-id {ADDRESS}", "fib-update no", "nexthop qualify via default",
-               f'socket "{self.file("ctl")}"', f"listen on {ADDRESS}", "transparent-as yes"]
+        out = [f"AS {ASN}", f"router-id {ROUTER_ID}", "fib-update no", "nexthop qualify via default",
+               f'socket "{self.file("ctl")}"', f"listen on {self.address}", "transparent-as yes"]
         for p in self.peers:
             out.append(f"""neighbor {p['address']} {{
   remote-as {p['asn']}
-  local-address {ADDRESS}
+  local-address {self.address}
+  announce IPv4 {"unicast" if self.family == 4 else "none"}
+  announce IPv6 {"unicast" if self.family == 6 else "none"}
   multihop 64
   passive
 }}""")
@@ -230,32 +274,36 @@ class Gobgp(Target):
     """GoBGP 3."""
 
     NAME, PACKAGE, PROGRAMS = "gobgp", "gobgpd", ("gobgpd",)
+    API = ("127.0.0.1", 50051)
     SETUP = "eBGP transit (its route server keeps a table per peer); prepends its AS"
 
     def config(self):
         out = [f"""[global.config]
   as = {ASN}
-  router-id = "{ADDRESS}"
+  router-id = "{ROUTER_ID}"
   port = 179
-  local-address-list = ["{ADDRESS}"]"""]
+  local-address-list = ["{self.address}"]"""]
         for p in self.peers:
             out.append(f"""[[neighbors]]
   [neighbors.config]
     neighbor-address = "{p['address']}"
     peer-as = {p['asn']}
   [neighbors.transport.config]
-    local-address = "{ADDRESS}"
+    local-address = "{self.address}"
     passive-mode = true
   [neighbors.ebgp-multihop.config]
     enabled = true
     multihop-ttl = 64
   [[neighbors.afi-safis]]
     [neighbors.afi-safis.config]
-      afi-safi-name = "ipv4-unicast\"""")
+      afi-safi-name = "ipv{self.family}-unicast\"""")
         return "\n".join(out) + "\n"
 
+    def listens(self):
+        return [*super().listens(), self.API]
+
     def argv(self):
-        return [self.program, "-f", self.file("config"), "--api-hosts", "127.0.0.1:50051",
+        return [self.program, "-f", self.file("config"), "--api-hosts", "%s:%d" % self.API,
                 "-l", "warn", "--pprof-disable"]
 
 

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vrs contributors
+"""From the records of runs to the figures of a comparison.
+
+A column is a name with its unit. Costs of the target are compared; CONDITIONS are what the runs
+happened in and what they moved: shown, never a ratio, never judged.
+"""
+
+import dataclasses
+import os
+import statistics
+
+CONDITIONS = ("own CPU s", "foreign s", "stolen s", "lag p99 ms", "packets", "MB sent + received",
+              "updates/prefix")
+# Measure of a histogram -> column -> key of its record.
+LATENCIES = {"received": {"p50 ms": "p50_ns", "p99 ms": "p99_ns", "max ms": "max_ns"},
+             "effective": {"effective p50 ms": "p50_ns", "effective p99 ms": "p99_ns"},
+             "lag": {"lag p99 ms": "p99_ns"}}
+# A phase that is shorter says nothing of how much of it our threads were busy.
+SHORT_S = 0.2
+WHOLE = "all phases"
+TICK_S = 0.01
+
+
+def number(v):
+    return f"{v:.3f}" if v < 1 else f"{v:.2f}" if v < 100 else f"{v:.0f}"
+
+
+def phases_of(got):
+    return [r for r in got if r["event"] == "phase"]
+
+
+def conditions(phases):
+    """Of all phases together. Traffic is counted from the sessions' start: the last one's."""
+    t = phases[-1]["traffic"]
+    out = {"own CPU s": sum(r["own_cpu_s"] for r in phases),
+           "foreign s": sum(r["foreign_cpu_s"] for r in phases),
+           "stolen s": sum(r["stolen_cpu_s"] for r in phases),
+           "packets": t["sent_segments"] + t["received_segments"],
+           "MB sent + received": (t["sent_bytes"] + t["received_bytes"]) / 1e6}
+    heard = t["received_announced"] + t["received_withdrawn"]
+    if heard > 0:
+        out["updates/prefix"] = t["received_updates"] / heard
+    return out
+
+
+def figures(got):
+    """What the tables show of a run: {column: value}."""
+    phases = phases_of(got)
+    if not phases:
+        return {}
+    out = {f"{r['phase']} s": r["seconds"] for r in phases}
+    for r in got:
+        if r["event"] == "histogram":
+            for column, key in LATENCIES.get(r["measure"], {}).items():
+                out[column] = max(out.get(column, 0), r[key] / 1e6)
+    out["CPU s"] = sum(r["target_cpu_s"] for r in phases)
+    out.update({"load MB": r["target_rss_bytes"] / 1e6 for r in phases if r["phase"] == "load"})
+    out["peak MB"] = phases[-1]["target_peak_bytes"] / 1e6
+    return {**out, **conditions(phases)}
+
+
+def generator_was_limit(phase):
+    """Whether our own threads had no time left in it: then they measured us."""
+    g = phase["generator"]
+    return phase["seconds"] > SHORT_S and max(
+        g["sender_cpu_s"] - g["blocked_s"], g["receiver_cpu_s"]) > 0.9 * phase["seconds"]
+
+
+def circumstance(phases):
+    seconds = sum(r["seconds"] for r in phases)
+    taken = sum(r["foreign_cpu_s"] + r["stolen_cpu_s"] for r in phases)
+    capacity = seconds * os.cpu_count()
+    return {"busy": any(map(generator_was_limit, phases)), "short": capacity < 10 * TICK_S,
+            "others": taken / max(capacity, TICK_S)}
+
+
+def circumstances(got):
+    """{phase or WHOLE: what decides whether anything can be said of it}.
+
+    busy: our generator was the limit. short: fewer than ten ticks of the clocks in /proc (of 10 ms),
+    so that one of them would already be a tenth of it. others: share of the machine that was neither
+    the target's nor ours. lag, where there are latencies: our sender's own p99, as a share of the
+    measured one.
+    """
+    heard = {r["phase"]: r for r in got if r["event"] == "histogram" and r["measure"] == "received"}
+    phases = phases_of(got)
+    out = {WHOLE: circumstance(phases), **{r["phase"]: circumstance([r]) for r in phases}}
+    for r in phases:
+        if r["phase"] in heard:
+            lag = r["generator"]["lag_p99_ns"] / max(heard[r["phase"]]["p99_ns"], 1)
+            out[r["phase"]]["lag"] = lag
+    return out
+
+
+@dataclasses.dataclass
+class Runs:
+    """All runs of one target."""
+
+    version: str
+    date: str
+    setup: str
+    figures: list = dataclasses.field(default_factory=list)
+    phases: dict = dataclasses.field(default_factory=dict)  # The worst of circumstances().
+    wrong: list = dataclasses.field(default_factory=list)
+
+    def add(self, got):
+        """A run that was right."""
+        self.figures.append(figures(got))
+        for phase, now in circumstances(got).items():
+            was = self.phases.setdefault(phase, now)
+            for key, value in now.items():
+                was[key] = max(was.get(key, value), value)
+
+    def median(self, column):
+        """None when a run was not right: the others would be a choice."""
+        values = [f[column] for f in self.figures if column in f]
+        if not values or self.wrong:
+            return None
+        return {"median": statistics.median(values), "min": min(values), "max": max(values),
+                "values": values}
+
+    def summary(self, columns):
+        medians = {c: self.median(c) for c in columns}
+        return {"version": self.version, "date": self.date, "setup": self.setup,
+                "wrong": self.wrong, "phases": self.phases,
+                "busy": [p for p, c in self.phases.items() if c["busy"] and p != WHOLE],
+                "medians": {c: m for c, m in medians.items() if m}}
+
+
+def columns_of(results):
+    """Of all targets, in the order of the first that has them."""
+    return list(dict.fromkeys(c for runs in results.values() for f in runs.figures for c in f))

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vrs contributors
+"""The tables of a comparison: rows are built once, from what summary.json holds, and written as
+text, HTML or Markdown."""
+
+import dataclasses
+import html
+import shlex
+
+from figures import CONDITIONS, number
+
+
+@dataclasses.dataclass
+class Cell:
+    """A median, and beside it what it may be compared with."""
+
+    value: str
+    spread: str = ""  # smallest..largest
+    ratio: str = ""   # x1.50
+
+
+@dataclasses.dataclass
+class Table:
+    head: list  # Of strings.
+    rows: list  # Of (target, [Cell]).
+    note: str
+
+
+def base_of(summary):
+    """The target that ratios are to: the first that has numbers; or None."""
+    return next((n for n, t in summary["targets"].items() if t["medians"]), None)
+
+
+def ratio(summary, name, column):
+    """Where the generator was the limit for one of the two, it would be a ratio of ourselves."""
+    first = base_of(summary)
+    base, of = summary["targets"][first], summary["targets"][name]
+    if name == first or column in CONDITIONS or base["busy"] or of["busy"] \
+            or base["medians"].get(column, {"median": 0})["median"] <= 0:
+        return ""
+    return f"x{of['medians'][column]['median'] / base['medians'][column]['median']:.2f}"
+
+
+def cell(summary, name, column):
+    m = summary["targets"][name]["medians"].get(column)
+    if m is None:
+        return Cell("-")
+    show = "{:.0f}".format if column == "packets" else number
+    spread = f"{show(m['min'])}..{show(m['max'])}" if len(m["values"]) > 1 else ""
+    return Cell(show(m["median"]), spread, ratio(summary, name, column))
+
+
+def table(summary, columns, note):
+    return Table(columns, [(n, [cell(summary, n, c) for c in columns])
+                           for n in summary["targets"]], note)
+
+
+def costs(summary):
+    """The main table: what the work costs each target."""
+    columns = [c for c in summary["columns"] if c not in CONDITIONS]
+    first = base_of(summary)
+    note = f"Medians of {summary['repeats']} interleaved runs [smallest..largest]" \
+        if summary["repeats"] > 1 else "One run"
+    if first and len(summary["targets"]) > 1:
+        note += f"; x: ratio to {first} in the same runs"
+    if any(c.startswith("effective") for c in columns):
+        note += "; effective: when a VM's routes had changed, vrs only: through its watch stream"
+    return table(summary, columns, note + ".")
+
+
+def conditions(summary):
+    """What the runs happened in: for trust, not for comparing."""
+    columns = [c for c in CONDITIONS if c in summary["columns"]]
+    return table(summary, columns, "Conditions. own: of the generator; foreign: of what else ran; "
+                 "stolen: by the hypervisor; lag: what our sender was late.")
+
+
+def remarks(summary):
+    """What a reader must know before the numbers."""
+    out = []
+    if summary["interrupted"]:
+        out.append("Interrupted: only the runs that had ended count.")
+    for name, t in summary["targets"].items():
+        out += [f"{name}: no number, for a run was not right: {w}" for w in dict.fromkeys(t["wrong"])]
+        if t["busy"]:
+            out.append(f"{name}: our generator was the limit in {', '.join(sorted(set(t['busy'])))}: "
+                       "no ratio, and nothing can be said of who is faster")
+    return out + summary["skipped"]
+
+
+def environment(summary):
+    """What it takes to repeat it: (what, text)."""
+    return [("command", shlex.join(summary["command"])), ("date", summary["date"]),
+            *summary["machine"].items(), ("vrslab", summary["vrslab"]),
+            *((n, f"{t['version']}, {t['date']}; {t['setup']}")
+              for n, t in summary["targets"].items())]
+
+
+# --- Three ways to write one ---
+
+
+def flat(c):
+    """A cell in one line."""
+    return " ".join(x for x in (c.value, c.spread and f"[{c.spread}]", c.ratio) if x)
+
+
+def text(t):
+    rows = [["target", *t.head]] + [[name, *map(flat, cells)] for name, cells in t.rows]
+    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(r, widths)).rstrip() for r in rows) \
+        + f"\n{t.note}\n"
+
+
+def page(t):
+    def td(c):
+        more = f"<small>{html.escape(c.spread)}</small>" if c.spread else ""
+        return f"<td>{html.escape(' '.join(x for x in (c.value, c.ratio) if x))}{more}</td>"
+    head = "".join(f"<th>{html.escape(c)}</th>" for c in ("target", *t.head))
+    body = "".join(f"<tr><td>{html.escape(name)}</td>{''.join(map(td, cells))}</tr>"
+                   for name, cells in t.rows)
+    return f"<div><table><tr>{head}</tr>{body}</table></div><p>{html.escape(t.note)}</p>"
+
+
+def markdown(t):
+    def line(cells):
+        return "| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |"
+    return "\n".join([line(["target", *t.head]), "| --- |" + " ---: |" * len(t.head),
+                      *(line([name, *map(flat, cells)]) for name, cells in t.rows), "", t.note, ""])
