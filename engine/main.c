@@ -32,7 +32,7 @@
 /*
  * Read by jemalloc when the program starts: few arenas for few threads, and pages that are
  * free go back soon. Loading a million prefixes then takes 155 MB instead of 167, for CPU
- * time within the noise (bench/against-bird).
+ * time within the noise.
  */
 VRS_PUBLIC extern const char *malloc_conf;
 const char *malloc_conf = "narenas:2,dirty_decay_ms:200,muzzy_decay_ms:0";

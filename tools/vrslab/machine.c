@@ -44,6 +44,14 @@ static double process_cpu(const char *stat)
 	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
+/* A zombie: it has ended, but whoever started it has not asked yet. */
+static bool has_ended(const char *stat)
+{
+	const char *at = strrchr(stat, ')');
+
+	return at != NULL && at[1] == ' ' && (at[2] == 'Z' || at[2] == 'X');
+}
+
 /* "VmRSS:   1234 kB" in bytes. */
 static uint64_t status_bytes(const char *status, const char *key)
 {
@@ -57,7 +65,7 @@ static void add_process(struct vrs_machine_sample *s, pid_t pid)
 	char path[64], text[4096];
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (!read_text(path, text, sizeof(text)))
+	if (!read_text(path, text, sizeof(text)) || has_ended(text))
 		return;
 	s->n_alive++;
 	s->target_cpu_s += process_cpu(text);

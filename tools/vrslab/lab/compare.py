@@ -13,7 +13,6 @@ import ctypes
 import datetime
 import json
 import os
-import platform
 import shutil
 import signal
 import subprocess
@@ -22,6 +21,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import figures  # noqa: E402
+import machine  # noqa: E402
 import onerun  # noqa: E402
 import report  # noqa: E402
 import tables  # noqa: E402
@@ -37,6 +37,17 @@ def fail(text):
     sys.exit(2)
 
 
+def repeats(text):
+    """"3,gobgp=1": {None: 3, "gobgp": 1}."""
+    out = {None: 3}
+    for word in text.split(","):
+        name, number = word.split("=", 1) if "=" in word else (None, word)
+        if not number.isdecimal() or int(number) < 1 or (name and name not in targets.TARGETS):
+            raise argparse.ArgumentTypeError(f"{word}: must be a number of at least 1, or NAME=N")
+        out[name] = int(number)
+    return out
+
+
 def arguments():
     p = argparse.ArgumentParser(
         prog="vrslab compare", description=__doc__.split("\n", maxsplit=1)[0],
@@ -48,14 +59,13 @@ def arguments():
     p.add_argument("--prefixes", default="100k", help="of each sender (default %(default)s)")
     p.add_argument("--peers", metavar="M", help="senders (default: the profile's)")
     p.add_argument("--ipv6", action="store_true", help="IPv6 prefixes over IPv6 sessions")
-    p.add_argument("--repeats", type=int, default=3, metavar="N", help="default: %(default)s")
+    p.add_argument("--repeats", type=repeats, default="3", metavar="N[,NAME=N...]",
+                   help="runs of each target; fewer for one that is slow (default %(default)s)")
     p.add_argument("--target-path", action="append", default=[], metavar="NAME=PROGRAM",
                    help="a daemon that you built yourself")
     p.add_argument("--out", metavar="DIR", help="records, histograms, plots and report.html go there; "
                    "what an earlier run left there is replaced")
     o, rest = p.parse_known_args()
-    if o.repeats < 1:
-        fail("--repeats must be at least 1")
     o.targets = o.targets.split(",")
     for t in o.targets:
         if t not in targets.TARGETS:
@@ -115,15 +125,6 @@ def namespace(peers):
         fail(f"ip: {done.stderr.strip()}")
 
 
-def machine():
-    """Where it ran, for who reads the report later."""
-    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
-        model = next((l.split(":", 1)[1].strip() for l in f if l.startswith("model name")), "?")
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {"CPU": f"{os.cpu_count()} x {model} ({platform.machine()})",
-            "memory": f"{memory:.0f} GiB", "kernel": f"Linux {platform.release()}"}
-
-
 def find_targets(o, peers):
     """{name: its Runs}, and lines about those that are not there."""
     results, skipped = {}, []
@@ -151,9 +152,12 @@ def run_all(o, peers, results):
     """Every run, in turn. Returns whether it was interrupted."""
     progress = Progress(sys.stderr)
     try:
-        for repeat in range(o.repeats):
+        for repeat in range(max(o.repeats.values())):
             for name, runs in results.items():
-                with progress.begin(f"run {repeat + 1} of {o.repeats}: {name}"):
+                of = o.repeats.get(name, o.repeats[None])
+                if repeat >= of:
+                    continue
+                with progress.begin(f"run {repeat + 1} of {of}: {name}"):
                     got, wrong = onerun.measure(name, o, peers, repeat + 1, progress)
                 if wrong:
                     runs.wrong.append(wrong)
@@ -171,7 +175,7 @@ def summarize(results, o, skipped, interrupted):
     return {"vrslab": vrslab("--version").stdout.strip(),
             "command": ["vrslab", "compare", *sys.argv[1:]], "profile": o.profile, "run": o.run,
             "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-            "machine": machine(), "repeats": o.repeats, "columns": columns, "skipped": skipped,
+            "machine": machine.describe(), "repeats": o.repeats[None], "columns": columns, "skipped": skipped,
             "interrupted": interrupted,
             "targets": {name: runs.summary(columns) for name, runs in results.items()}}
 
@@ -192,6 +196,12 @@ def show(summary):
         print(line)
 
 
+def n_paths(peers, o):
+    """At most as many paths as a target has to keep."""
+    unit = {"k": 1000, "M": 1000000}.get(o.prefixes[-1], 1)
+    return int(o.prefixes.rstrip("kM")) * unit * sum(p["role"] == "sender" for p in peers)
+
+
 def compare(o):
     """The exit status."""
     listed = vrslab("run", "--list-peers", "--local", onerun.FIRST_PEER[o.family], *o.run)
@@ -202,12 +212,15 @@ def compare(o):
     if o.out:
         prepare_folder(o.out)
     print(f"{o.profile}: {' '.join(o.run[2:])}; {len(peers)} sessions")
-    print(f"{datetime.date.today()}, {', '.join(machine().values())}")
+    print(f"{datetime.date.today()}, {', '.join(machine.describe().values())}")
     results, skipped = find_targets(o, peers)
     sys.stdout.flush()
     if not results:
         fail("none of the targets is on this machine")
     namespace(peers)
+    warm = machine.warm_memory(n_paths(peers, o))
+    if warm:
+        print(f"{warm[0] / 2**30:.1f} GiB of memory touched in {warm[1]:.1f} s, so that no run is the first")
     interrupted = run_all(o, peers, results)
     summary = summarize(results, o, skipped, interrupted)
     show(summary)

@@ -64,7 +64,8 @@ def generator_was_limit(phase):
     """Whether our own threads had no time left in it: then they measured us."""
     g = phase["generator"]
     return phase["seconds"] > SHORT_S and max(
-        g["sender_cpu_s"] - g["blocked_s"], g["receiver_cpu_s"]) > 0.9 * phase["seconds"]
+        g["sender_cpu_s"] - g["blocked_s"], g["receiver_cpu_s"],
+        g["watcher_cpu_s"]) > 0.9 * phase["seconds"]
 
 
 def circumstance(phases):

@@ -61,6 +61,10 @@ def costs(summary):
     first = base_of(summary)
     note = f"Medians of {summary['repeats']} interleaved runs [smallest..largest]" \
         if summary["repeats"] > 1 else "One run"
+    once = [n for n, t in summary["targets"].items()
+            if any(len(m["values"]) == 1 for m in t["medians"].values())]
+    if once and summary["repeats"] > 1:
+        note += f", of {', '.join(once)} one"
     if first and len(summary["targets"]) > 1:
         note += f"; x: ratio to {first} in the same runs"
     if any(c.startswith("effective") for c in columns):

@@ -180,8 +180,6 @@ class Vrs(Target):
         return "\n".join(out) + "\n"
 
     def run_options(self):
-        # Delete this line once vrslab run has --watch:
-        if b"--watch" not in subprocess.check_output([os.environ["VRSLAB"], "run", "--help"]): return []
         return ["--watch", self.file("vrs.sock"), "--nic", self.NIC]
 
     def argv(self):
