@@ -131,6 +131,8 @@ class Report(unittest.TestCase):
                     self.assertEqual(seen["updates"], 3001)
                     self.assertEqual(seen["changes"], 2000 * 2 + 1000 + 1)
                     self.assertEqual(seen["left_out"], 2)
+                    self.assertIn(f"of the capture, {seen['changes']} changes are replayed and 2 left out",
+                                  run.stdout)
                     self.assertGreater(records["phase"]["changes_seen"], 0)
                     self.assertGreaterEqual(records["phase"]["seconds"], least_s)
 
@@ -145,7 +147,15 @@ class Report(unittest.TestCase):
             path = self.path("c", content)
             run, got = self.compare("--profile", "replay", "--mrt", path, "--warp", "max")
             self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
-            self.assertIn(text, got["vrs-1.ndjson"]["capture"]["warning"])
+            warning = got["vrs-1.ndjson"]["capture"]["warning"]
+            self.assertIn(text, warning)
+            # Said once, before the numbers, in each way.
+            self.assertIn(f"the capture is damaged: {warning}", run.stdout)
+            self.assertNotIn("vrs: vrslab run:", run.stdout)
+            tables = self.vrslab("report", "--markdown", self.path("out")).stdout
+            self.assertIn("- of the capture, ", tables)
+            with open(self.path("out/report.html"), encoding="utf-8") as f:
+                self.assertIn(html.escape(warning), f.read())
             run, _ = self.compare("--profile", "replay", "--mrt", path, "--warp", "max", "--strict")
             self.assertEqual(run.returncode, 1)
             self.assertIn(text, run.stdout)
@@ -207,9 +217,31 @@ class Report(unittest.TestCase):
         os.remove(self.path("out/report.html"))
         self.assertEqual(self.vrslab("report", self.path("out")).returncode, 0)
         self.assertTrue(os.path.exists(self.path("out/report.html")))
-        run = self.vrslab("report", self.folder)
-        self.assertEqual(run.returncode, 2)
-        self.assertIn("summary.json", run.stderr)
+        with open(self.path("out/vrs-1.ndjson"), "a", encoding="utf-8") as f:
+            f.write('{"event":"sam')
+        self.assertEqual(self.vrslab("report", self.path("out")).returncode, 0)
+
+    def test_a_folder_that_is_no_comparison(self):
+        for content in (None, b"{}", b"[]", b'{"targets": {"vrs', b'{"targets": 7}', b"\xff"):
+            self.path("summary.json", content)
+            for words in ((), ("--markdown",)):
+                with self.subTest(content):
+                    run = self.vrslab("report", *words, self.folder)
+                    self.assertEqual(run.returncode, 2)
+                    self.assertIn("summary.json: ", run.stderr)
+                    self.assertEqual(len(run.stderr.splitlines()), 1, run.stderr)
+
+    def test_options_that_are_refused(self):
+        for words, text in ((("--target-path", "/bin/true"), "must be NAME=PROGRAM"),
+                            (("--target-path", "nobody=/bin/true"), 'no target "nobody"'),
+                            (("--repeats", "nobody=2"), "must be a number"),
+                            (("--targets", "bird", "--asn", "64511"), "the AS number of bird, 64512"),
+                            (("--targets", "vrs", "--asn", "65515"), "the AS number of vrs, 65515")):
+            with self.subTest(words):
+                run = self.vrslab("compare", *words)
+                self.assertEqual(run.returncode, 2, run.stdout)
+                self.assertIn(text, run.stderr)
+                self.assertEqual(run.stdout, "")
 
     def test_tables_as_markdown(self):
         run = self.vrslab("compare", "--targets", "vrs,bird", "--profile", "churn", "--prefixes", "1k",
@@ -224,7 +256,8 @@ class Report(unittest.TestCase):
             self.assertEqual(len({len(head), len(vrs), len(bird)}), 1)
             self.assertRegex(vrs[1], r"^[0-9.]+ \[[0-9.]+\.\.[0-9.]+\]$")
         self.assertRegex(rows[3][1], r" x[0-9.]+$")
-        self.assertIn("own CPU s | foreign s | stolen s | lag p99 ms | packets", text)
+        self.assertIn("own CPU s | foreign s | stolen s | lag p99 ms | heard % | overtaken % | packets",
+                      text)
         self.assertRegex(text, r"(?m)^- load s: ")
         self.assertRegex(text, r"(?m)^- bird: BIRD version .*, (package of|built) .*20\d\d")
         self.assertIn("vrslab compare --targets vrs,bird", text)

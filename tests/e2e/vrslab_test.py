@@ -132,10 +132,14 @@ class Vrslab(unittest.TestCase):
         """But replay, which needs a capture: vrslab_report_test.py."""
         names = [line.split()[0] for line in self.vrslab("profiles").stdout.splitlines()
                  if not line.startswith(" ") and line.split()[0] != "replay"]
-        self.assertGreaterEqual(len(names), 11)
+        self.assertGreaterEqual(len(names), 14)
+        timed = {line.split()[0] for line in "".join(
+            self.vrslab("profiles").stdout.replace("\n              ", " ")).splitlines()
+                 if "--rate" in line}
+        self.assertGreaterEqual(len(timed), 7)
         for name in names:
             with self.subTest(name):
-                more = ("--rate", "2k", "--seconds", "1", "--pool", "100")
+                more = ("--rate", "2k", "--seconds", "1", "--pool", "100") if name in timed else ()
                 run, got = self.compare("--targets", "vrs,bird", "--profile", name, "--listeners",
                                         "2", *more)
                 self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
@@ -312,9 +316,13 @@ exec bird "$@"
     def test_usage(self):
         for words, text in (
                 (("--profile", "nothing"), "there is none of this name"),
-                (("--profile", "load", "--rate", "x"), "must be a number from 1"),
+                (("--profile", "churn", "--rate", "x"), "must be a number from 1"),
                 (("--profile", "load", "--listeners", "0"), "nobody listens"),
                 (("--profile", "load", "--prefixes", "4M", "--senders", "2"), "over 5M"),
+                (("--profile", "load", "--rate", "5"), "means nothing to this profile"),
+                (("--profile", "churn", "--duty", "50"), "means nothing to this profile"),
+                (("--profile", "churn", "--rate", "1M", "--seconds", "100"), "67 million changes"),
+                (("--profile", "churn", "--watch", "x"), "--watch goes with --nic"),
                 ((), "--profile is needed")):
             with self.subTest(words):
                 run = self.vrslab("run", "--target", "10.0.0.4", "--local", "10.0.1.1", *words)

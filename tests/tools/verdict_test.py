@@ -8,17 +8,32 @@
 Prints one cmocka-like line for each test, so that tools/check counts them.
 """
 
+import contextlib
 import copy
+import importlib.machinery
+import importlib.util
 import io
+import json
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
+import time
+import types
 import unittest
+from unittest import mock
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools/vrslab/lab"))
+import check  # noqa: E402
+import compare  # noqa: E402
 import figures  # noqa: E402
+import onerun  # noqa: E402
 import progress  # noqa: E402
+import report  # noqa: E402
 import tables  # noqa: E402
+import targets  # noqa: E402
 import verdict  # noqa: E402
 
 CORES = os.cpu_count()
@@ -29,18 +44,20 @@ TRAFFIC = {"sent_bytes": 1000000, "received_bytes": 2000000, "received_updates":
 
 def phase(name, seconds, **changes):
     """A phase of a run in which nothing was in the way."""
-    out = {"event": "phase", "phase": name, "seconds": seconds, "traffic": TRAFFIC,
+    out = {"event": "phase", "phase": name, "seconds": seconds, "lasted_s": seconds, "traffic": TRAFFIC,
+           "changes": 0, "changes_seen": 0, "listeners_heard": 1,
            "target_cpu_s": seconds / 2, "target_rss_bytes": 20e6, "target_peak_bytes": 30e6,
            "own_cpu_s": 0.2, "foreign_cpu_s": 0.01, "stolen_cpu_s": 0.0,
-           "generator": {"sender_cpu_s": 0.1, "receiver_cpu_s": 0.1, "blocked_s": 0.0,
-                         "lag_p99_ns": 1000}}
+           "generator": {"sender_cpu_s": 0.1, "receiver_cpu_s": 0.1, "watcher_cpu_s": 0.0,
+                         "sender_wait_s": 0.0, "receiver_wait_s": 0.0, "watcher_wait_s": 0.0,
+                         "blocked_s": 0.0, "lag_p50_ns": 500, "lag_p99_ns": 1000}}
     generator = {**out["generator"], **changes.pop("generator", {})}
     return {**out, **changes, "generator": generator}
 
 
 def histogram(name, measure, ms):
-    return {"event": "histogram", "phase": name, "measure": measure, "p50_ns": ms * 1e6,
-            "p99_ns": 2 * ms * 1e6, "max_ns": 3 * ms * 1e6}
+    return {"event": "histogram", "phase": name, "measure": measure, "n": 200,
+            "overtaken": 50, "p50_ns": ms * 1e6, "p99_ns": 2 * ms * 1e6, "max_ns": 3 * ms * 1e6}
 
 
 def summary(**runs):
@@ -62,8 +79,12 @@ def loads(*seconds, **changes):
 
 
 def churns(*ms, **changes):
+    changes = {"changes": 100, "changes_seen": 200, "listeners_heard": 2, **changes}
     return [[phase("load", 1.0), histogram("churn", "received", m), histogram("churn", "lag", 0.001),
              phase("churn", 2.0, **changes)] for m in ms]
+
+
+CAPTURE = {"event": "capture", "file": "c", "warning": "", "left_out": 4, "updates": 9, "changes": 11}
 
 
 def said(of, column):
@@ -85,7 +106,7 @@ class Verdict(unittest.TestCase):
     def test_every_measure_has_its_word(self):
         a, b = churns(1, 1), churns(4, 4)
         for got in b:
-            got[-1].update(target_peak_bytes=60e6, seconds=4.0, target_cpu_s=9.0)
+            got[-1].update(target_peak_bytes=60e6, seconds=4.0, lasted_s=4.0, target_cpu_s=9.0)
         of = summary(vrs=a, bird=b)
         for column, text in (("churn s", "2.00 times faster"), ("p50 ms", "4.00 times faster"),
                              ("p99 ms", "4.00 times faster"), ("peak MB", "2.00 times smaller"),
@@ -115,7 +136,7 @@ class Verdict(unittest.TestCase):
         self.assertIn("one run has no spread", said(of, "load s")[0])
 
     def test_a_generator_at_its_limit_refuses_its_phase(self):
-        for busy in ({"sender_cpu_s": 1.95}, {"receiver_cpu_s": 1.95}):
+        for busy in ({"sender_cpu_s": 1.95}, {"receiver_cpu_s": 1.95}, {"watcher_cpu_s": 1.95}):
             slow = churns(4, 4)
             slow[1][-1]["generator"].update(busy)
             # For one of the two, in one run.
@@ -127,8 +148,20 @@ class Verdict(unittest.TestCase):
                         f"{column}: nothing can be said of {first} and {other}: "
                         "our generator was the limit"])
                 self.assertIn("overlap", said(of, "load s")[0])
-        waiting = loads(2, 2, generator={"sender_cpu_s": 1.95, "blocked_s": 1.9})
-        self.assertIn("faster", said(summary(vrs=loads(1, 1), bird=waiting), "load s")[0])
+
+    def test_a_thread_that_waits_for_a_cpu_is_at_its_limit(self):
+        for generator, settled, word in (
+                ({"sender_cpu_s": 0.2, "sender_wait_s": 1.7}, 0, "our generator was the limit"),
+                ({"receiver_cpu_s": 1.0, "receiver_wait_s": 0.95}, 0, "our generator was the limit"),
+                # Two threads' times are not one's; to be blocked is not to be busy.
+                ({"sender_cpu_s": 1.0, "receiver_wait_s": 0.95}, 0, "faster"),
+                ({"sender_cpu_s": 0.1, "blocked_s": 1.9}, 0, "faster"),
+                ({"sender_cpu_s": 1.95, "blocked_s": 1.9}, 0, "our generator was the limit"),
+                # Of all the time that the figures are of.
+                ({"receiver_cpu_s": 1.95}, 1, "faster")):
+            with self.subTest(generator):
+                slow = loads(2, 2, generator=generator, lasted_s=2.0 + settled)
+                self.assertIn(word, said(summary(vrs=loads(1, 1), bird=slow), "load s")[0])
 
     def test_what_else_ran_refuses(self):
         for key in ("foreign_cpu_s", "stolen_cpu_s"):
@@ -138,12 +171,15 @@ class Verdict(unittest.TestCase):
                 self.assertIn(word, said(summary(vrs=loads(1, 1), bird=noisy), "load s")[0])
         of = summary(vrs=loads(0.004, 0.004), bird=loads(2, 2))
         self.assertIn("too short to see what else ran", said(of, "load s")[0])
+        # What settling took is in the figures, so it is in the capacity.
+        settled = loads(2, 2, foreign_cpu_s=0.11 * 2 * CORES, lasted_s=4.0)
+        self.assertIn("faster", said(summary(vrs=loads(1, 1), bird=settled), "load s")[0])
 
     def test_what_all_phases_made_is_judged_over_all_of_them(self):
         """A short first phase does not spoil the CPU time of the whole run."""
         fast, slow = churns(1, 1), churns(1, 1)
         for a, b in zip(fast, slow):
-            a[0]["seconds"] = b[0]["seconds"] = 0.004
+            a[0]["lasted_s"] = b[0]["lasted_s"] = 0.004
             b[-1]["target_cpu_s"] = 8.0
         of = summary(vrs=fast, bird=slow)
         self.assertIn("too short", said(of, "load MB")[0])
@@ -153,11 +189,32 @@ class Verdict(unittest.TestCase):
         self.assertIn("other programs", said(summary(vrs=fast, bird=slow), "CPU s")[0])
 
     def test_a_late_sender_refuses_latencies_only(self):
-        for lag_ms, word in ((0.6, "faster"), (0.7, "our sender's own lag")):
-            of = summary(vrs=churns(1, 1, generator={"lag_p99_ns": lag_ms * 1e6}), bird=churns(9, 9))
-            for column in ("p50 ms", "p99 ms"):
-                self.assertIn(word, said(of, column)[0])
+        late = "our sender's own lag was more than a third of the"
+        for p50_ms, p99_ms, of_p50, of_p99 in ((0.3, 0.6, "faster", "faster"),
+                                               (0.3, 0.7, "faster", late + " p99"),
+                                               (0.4, 0.6, late + " p50", "faster")):
+            lag = {"lag_p50_ns": p50_ms * 1e6, "lag_p99_ns": p99_ms * 1e6}
+            of = summary(vrs=churns(1, 1, generator=lag), bird=churns(9, 9))
+            self.assertIn(of_p50, said(of, "p50 ms")[0])
+            self.assertIn(of_p99, said(of, "p99 ms")[0])
             self.assertIn("overlap", said(of, "churn s")[0])
+
+    def test_changes_never_heard_of_refuse_latencies_only(self):
+        for seen, word in ((190, "faster"), (189, "some changes were never heard of")):
+            few = churns(9, 9)
+            few[1][-1].update(changes_seen=seen, seconds=4.0)
+            few[0][-1].update(seconds=4.0)
+            for pair in ({"vrs": churns(1, 1), "bird": few}, {"bird": few, "vrs": churns(1, 1)}):
+                of = summary(**pair)
+                for column in ("p50 ms", "p99 ms"):
+                    self.assertIn(word, said(of, column)[0])
+                self.assertIn("faster", said(of, "churn s")[0])
+
+    def test_an_old_summary_without_what_latencies_ran_in_says_nothing_of_them(self):
+        of = summary(vrs=churns(1, 1), bird=churns(9, 9))
+        for t in of["targets"].values():
+            t["phases"]["churn"] = {"busy": False, "short": False, "others": 0, "lag": 0}
+        self.assertIn("it is not known", said(of, "p99 ms")[0])
 
     def test_a_few_ticks_of_cpu_are_no_measure(self):
         of = summary(vrs=loads(1, 1, target_cpu_s=0.01), bird=loads(1, 1, target_cpu_s=5))
@@ -202,7 +259,11 @@ class Tables(unittest.TestCase):
         self.assertEqual(got["MB sent + received"], 3)
         self.assertEqual(got["packets"], 15)
         self.assertEqual(got["updates/prefix"], 0.5)
+        self.assertEqual(got["heard %"], 100)
+        self.assertEqual(got["overtaken %"], 25)
         self.assertEqual(figures.figures([]), {})
+        for column in ("heard %", "overtaken %"):
+            self.assertNotIn(column, figures.figures(loads(1)[0]))
 
     def test_rows_are_the_same_in_three_ways(self):
         t = tables.costs(self.summary)
@@ -236,6 +297,217 @@ class Tables(unittest.TestCase):
         runs = figures.Runs("", "", "", wrong=["timeout"])
         runs.add(loads(1)[0])
         self.assertEqual(runs.summary(["load s"])["medians"], {})
+
+
+    def test_a_capture_is_said_once_and_a_warning_of_a_good_run_is_kept(self):
+        runs = [[CAPTURE, *got] for got in loads(1, 1)]
+        of = summary(vrs=runs, bird=runs)
+        self.assertEqual(tables.remarks(of), [
+            "of the capture, 11 changes are replayed and 4 left out (reserved prefixes, private AS "
+            "numbers, well-known communities, other senders' prefixes)"])
+        bird = figures.Runs("", "", "")
+        for got in ([{**CAPTURE, "warning": "c: torn at offset 7"}, *loads(1)[0]],) * 2:
+            bird.add(got, "vrslab run: c: torn at offset 7; the whole records are used\nvrslab run: odd")
+        of["targets"]["bird"] = bird.summary(["load s"])
+        got = tables.remarks(of)
+        self.assertIn("the capture is damaged: c: torn at offset 7", got)
+        self.assertEqual([line for line in got if line.startswith("bird")], ["bird: vrslab run: odd"])
+        self.assertEqual(len(got), 3)
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="vrs-verdict-")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def path(self, name, text=None):
+        path = os.path.join(self.folder, name)
+        if text is not None:
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+        return path
+
+
+def quiet():
+    return contextlib.redirect_stdout(io.StringIO())
+
+
+class Compare(Folder):
+    def options(self, **more):
+        return types.SimpleNamespace(**{"repeats": {None: 1}, "profile": "load", "run": [], "version": "0",
+                                        "targets": ["vrs"], "paths": {}, "family": 4, "out": None, **more})
+
+    def test_repeats(self):
+        self.assertEqual(compare.repeats("5"), {None: 5})
+        self.assertEqual(compare.repeats("gobgp=1"), {None: 3, "gobgp": 1})
+        self.assertEqual(compare.repeats("4,gobgp=1,frr=2"), {None: 4, "gobgp": 1, "frr": 2})
+        for text in ("", "0", "-1", "x", "1.5", "3,", "gobgp=", "gobgp=0", "nobody=1", "=1", "gobgp=1=2"):
+            with self.subTest(text), self.assertRaises(compare.argparse.ArgumentTypeError):
+                compare.repeats(text)
+
+    def test_a_target_path_names_a_target_and_a_program(self):
+        self.assertEqual(compare.arguments(["--target-path", "bird=/x=y"]).paths, {"bird": "/x=y"})
+        for text, why in (("/x", "must be NAME=PROGRAM"), ("bird=", "must be NAME=PROGRAM"),
+                          ("nobody=/x", 'there is no target "nobody"')):
+            said_of_it = io.StringIO()
+            with self.subTest(text), contextlib.redirect_stderr(said_of_it), \
+                    self.assertRaises(SystemExit) as left:
+                compare.arguments(["--target-path", text])
+            self.assertEqual(left.exception.code, 2)
+            self.assertIn(why, said_of_it.getvalue())
+
+    def test_as_numbers_never_meet(self):
+        first = int(onerun.first_words(4)[-1])
+        peers = [{"asn": first + i} for i in range(1000)]
+        self.assertIsNone(compare.met_asn(peers, list(targets.TARGETS)))
+        self.assertIn("of bird, 64512", compare.met_asn([{"asn": 64511}, {"asn": 64512}], ["vrs", "bird"]))
+        self.assertIsNone(compare.met_asn([{"asn": 64512}], ["vrs"]))
+        self.assertIn("of vrs, 65515", compare.met_asn([{"asn": 65515}], ["bird", "vrs"]))
+
+    def test_an_exception_of_a_run_is_its_text(self):
+        results = {n: figures.Runs("", "", "") for n in ("vrs", "bird", "frr")}
+        kept, errors = [], {"bird": subprocess.TimeoutExpired("bird", 20), "frr": OSError(28, "No space")}
+
+        def measure(name, *_):
+            if name in errors:
+                raise errors[name]
+            return loads(1)[0], None, "a warning"
+
+        with mock.patch.object(onerun, "measure", measure), contextlib.redirect_stderr(io.StringIO()):
+            self.assertFalse(compare.run_all(self.options(repeats={None: 2}), [], results,
+                                             lambda: kept.append(1)))
+        self.assertEqual(len(kept), 6)
+        self.assertEqual((len(results["vrs"].figures), results["vrs"].said), (2, ["a warning"]))
+        self.assertIn("TimeoutExpired", results["bird"].wrong[0])
+        self.assertIn("No space", results["frr"].wrong[1])
+
+    def test_records_that_lack_something_are_that_runs_fault(self):
+        runs = figures.Runs("", "", "")
+        got = loads(1)[0]
+        del got[0]["lasted_s"]
+        with mock.patch.object(onerun, "measure", lambda *_: (got, None, "")):
+            compare.one_run("vrs", self.options(), [], 1, runs, None)
+        self.assertIn("KeyError: 'lasted_s'", runs.wrong[0])
+        self.assertEqual(runs.summary(["load s"])["medians"], {})
+
+    def test_a_summary_is_kept_after_every_run(self):
+        o, results = self.options(out=self.folder), {"vrs": figures.Runs("", "", "")}
+        results["vrs"].add(loads(1)[0])
+        for interrupted in (True, False):
+            self.assertTrue(compare.write_summary(compare.summarize(results, o, [], interrupted), o.out))
+            self.assertEqual(report.load_summary(self.folder)["interrupted"], interrupted)
+        with contextlib.redirect_stderr(io.StringIO()):
+            self.assertFalse(compare.write_summary({}, self.path("none")))
+
+    def test_a_target_that_cannot_say_its_version_is_skipped(self):
+        late = subprocess.TimeoutExpired(["bird", "--version"], 20)
+        for method, error in (("version", late), ("date", FileNotFoundError(2, "No dpkg-query")),
+                              ("date", late)):
+            with self.subTest(error), mock.patch.object(targets.Bird, method, side_effect=error), quiet():
+                results, skipped = compare.find_targets(
+                    self.options(targets=["bird"], paths={"bird": "/bin/true"}), [])
+            self.assertEqual((results, len(skipped)), ({}, 1))
+            self.assertIn("skipped bird: ", skipped[0])
+            self.assertIn(str(error), skipped[0])
+
+    def test_children_are_found(self):
+        # A name with a bracket and a space.
+        shell = self.path("a) b")
+        os.symlink("/bin/sh", shell)
+        with subprocess.Popen([shell, "-c", "sleep 60 & sleep 60; true"]) as parent:
+            found, end = [], time.monotonic() + 10
+            while len(found) < 2 and time.monotonic() < end:
+                found = targets.children(parent.pid)
+            grand = targets.children(os.getpid())
+            for pid in (parent.pid, *found):
+                os.kill(pid, 9)
+        self.assertEqual(len(found), 2)
+        self.assertIn(parent.pid, grand)
+
+
+class Check(unittest.TestCase):
+    def test_the_band_is_the_baselines(self):
+        old, noisy = {"median": 1, "min": 0.9, "max": 1.1}, {"median": 1.5, "min": 1, "max": 3}
+        self.assertEqual(check.judge(old, noisy, 0.1)[0], "worse")
+        self.assertEqual(check.judge(noisy, old, 0.1)[0], "")
+        self.assertEqual(check.judge(old, noisy, 0.6)[0], "")
+
+    def test_another_machine_or_version_is_said(self):
+        old = summary(vrs=loads(1), bird=loads(1))
+        self.assertEqual(check.differences(old, old), [])
+        new = copy.deepcopy(old)
+        new["machine"]["CPU"] = "Two"
+        new["targets"]["bird"]["version"] = "version 2"
+        del new["targets"]["vrs"]
+        self.assertEqual(check.differences(old, new), [
+            "not the same machine: One -> Two", "not the same version of bird: version 1 -> version 2"])
+
+
+class Kept(Folder):
+    def test_what_is_no_summary_is_said(self):
+        whole = json.dumps({**summary(vrs=loads(1)), "profile": "load"})
+        for text in ("{}", "[]", "7", "", whole[:len(whole) // 2],
+                     json.dumps({**json.loads(whole), "targets": []}),
+                     json.dumps({**json.loads(whole), "targets": {"vrs": {}}})):
+            self.path("summary.json", text)
+            with self.subTest(text[:20]), self.assertRaises(report.Missing) as e:
+                report.Results(self.folder)
+            self.assertIn("summary.json: ", str(e.exception))
+        self.path("summary.json", whole)
+        self.assertEqual(report.Results(self.folder).names, ["vrs"])
+
+    def test_a_torn_last_line_is_none(self):
+        line = json.dumps({"event": "result", "verdict": "right"})
+        self.path("summary.json", json.dumps({**summary(vrs=loads(1)), "profile": "load"}))
+        self.path("vrs-1.ndjson", f"{line}\n{line[:9]}")
+        self.assertEqual(len(report.Results(self.folder).runs("vrs")[0][1]), 1)
+        self.path("vrs-1.ndjson", f"{line[:9]}\n{line}\n")
+        with self.assertRaisesRegex(report.Missing, "vrs-1.ndjson: line 1"):
+            report.Results(self.folder).runs("vrs")
+
+
+def daemons():
+    """bench/daemons, that has no ending."""
+    loader = importlib.machinery.SourceFileLoader("daemons", os.path.join(ROOT, "bench/daemons"))
+    was, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        module = importlib.util.module_from_spec(importlib.util.spec_from_loader("daemons", loader))
+        loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = was
+    return module
+
+
+class Daemons(Folder):
+    def setUp(self):
+        super().setUp()
+        self.daemons = daemons()
+
+    def keep(self, name, of):
+        os.makedirs(self.path(name), exist_ok=True)
+        self.path(f"{name}/summary.json", of if isinstance(of, str) else json.dumps(of))
+
+    def test_a_folder_that_is_not_whole_is_run_again(self):
+        whole = summary(vrs=loads(1))
+        for of, found in ((whole, True), ({**whole, "interrupted": True}, False),
+                          ({**whole, "targets": {}}, False), ("{", False), ("[]", False), ("{}", False)):
+            self.keep("load-1x1m", of)
+            self.assertEqual(self.daemons.load(self.path("load-1x1m")) is not None, found)
+        self.assertIsNone(self.daemons.load(self.path("none")))
+
+    def test_cells_have_spread_dagger_and_legend(self):
+        name = "churn-1to1-1k"
+        busy = churns(4, 6, generator={"sender_cpu_s": 1.95})
+        self.keep(name, summary(vrs=churns(1, 2), bird=busy, gobgp=churns(7)))
+        got = self.daemons.matrix(self.folder, self.daemons.ONE, self.daemons.latency).splitlines()
+        self.assertEqual(got[2], "| 1k/s | 1.50 / 3.00 (2.00 to 4.00) | 5.00 / 10.0 (8.00 to 12.0) \u2020 "
+                         "| 7.00 / 14.0 |")
+        self.assertEqual(got[-1], "Medians of 2 runs (smallest to largest); of gobgp one run; \u2020 our "
+                         "generator was the limit.")
+        # Of another phase: no dagger.
+        of = summary(vrs=churns(1, 2), bird=busy)
+        self.assertEqual(self.daemons.seconds("load-1x1m", of["targets"]["bird"]), "1.00 (1.00 to 1.00)")
+        self.assertIn("\u2020", self.daemons.cpu_and_memory("", of["targets"]["bird"]))
 
 
 class Screen(io.StringIO):

@@ -51,13 +51,15 @@ static void a_full_universe_says_so(void **state)
 	struct vrs_prefix p;
 
 	assert_int_equal(vrs_universe_init(&u, VRS_UNIVERSE_MAX + 1), -EINVAL);
-	assert_int_equal(vrs_universe_init(&u, 1), 0);
-	for (uint32_t i = 0; i < 32; i++) {
+	assert_int_equal(vrs_universe_init(&u, 33), 0);
+	for (uint32_t i = 0; i < 33; i++) {
 		p = prefix(i);
 		assert_int_equal(vrs_universe_add(&u, &p), i);
 	}
-	p = prefix(32);
+	p = prefix(33);
 	assert_int_equal(vrs_universe_add(&u, &p), -ENOSPC);
+	p = prefix(32);
+	assert_int_equal(vrs_universe_add(&u, &p), 32);
 	vrs_universe_fini(&u);
 }
 

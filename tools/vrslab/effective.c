@@ -96,27 +96,40 @@ static void lose(struct vrs_effective *e, const char *why)
 	atomic_store(&e->lost, true);
 }
 
-/* A prefix has a next hop now. */
+/* The change that makes the prefix what it is now, the first one that can have. */
+static uint32_t change_to(const struct vrs_effective *e, uint32_t number, int state)
+{
+	uint32_t i = vrs_plan_after(e->plan, number, e->seen[number]);
+
+	while (i != VRS_CHANGE_NONE && after(e, i) != state)
+		i = e->plan->changes[i].next;
+	return i;
+}
+
+/* A prefix has a next hop now. Changes that were overtaken count as those of phase.c. */
 static void move(struct vrs_effective *e, uint32_t number, int state)
 {
-	const struct vrs_plan *plan = e->plan;
-	uint32_t at = e->seen[number];
-	int old = after(e, at), end = in_the_end(e, number);
+	int old = after(e, e->seen[number]), end = in_the_end(e, number), before = old;
+	uint32_t to = change_to(e, number, state),
+		 i = vrs_plan_after(e->plan, number, e->seen[number]);
 	uint64_t start = atomic_load(&e->start_ns);
 
 	if (state == old)
 		return;
-	at = at == VRS_CHANGE_NONE ? plan->first_of[number] : plan->changes[at].next;
-	while (at != VRS_CHANGE_NONE && after(e, at) != state)
-		at = plan->changes[at].next;
-	if (at == VRS_CHANGE_NONE || start == 0) {
+	if (to == VRS_CHANGE_NONE || start == 0) {
 		e->n_strange++;
 		return;
 	}
-	e->seen[number] = at;
-	e->n_seen++;
-	start += plan->changes[at].at_ns;
-	vrs_hdr_record(&e->latency, e->now_ns > start ? e->now_ns - start : 0);
+	e->seen[number] = to;
+	for (; i != VRS_CHANGE_NONE && i <= to; i = e->plan->changes[i].next) {
+		uint64_t at = start + e->plan->changes[i].at_ns;
+		if (after(e, i) != before) {
+			e->n_seen++;
+			e->n_overtaken += i != to;
+			vrs_hdr_record(&e->latency, e->now_ns > at ? e->now_ns - at : 0);
+		}
+		before = after(e, i);
+	}
 	if ((old == end) != (state == end))
 		atomic_fetch_add(&e->n_wrong, state == end ? -1u : 1u);
 }
@@ -221,7 +234,7 @@ static void *watch_thread(void *arg)
 	vrs_buffer_fini(&reply.body);
 	vrs_buffer_fini(&path);
 	vrs_client_fini(&client);
-	e->cpu_ns = vrs_lab_thread_cpu();
+	e->usage = vrs_lab_usage();
 	return NULL;
 }
 

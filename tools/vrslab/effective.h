@@ -19,8 +19,8 @@
  *
  * A line names a prefix and its next hops, not the change that it shows. The plan tells: it is
  * the first change of that prefix, after the one seen last, that leaves this next hop (or none).
- * So changes that leave the next hop alone are not seen here, and one that was overtaken is not
- * counted. Where two may be meant, the earlier one is taken: the latency is never too small.
+ * So changes that leave the next hop alone are not seen here; one that was overtaken counts when the
+ * newer one comes. Where two may be meant, the earlier one is taken: the latency is never too small.
  *
  * Threads: init, begin, end, check and fini on one; the stream has its own. Cost: 4 bytes a prefix, a
  * JSON object a change.
@@ -35,6 +35,7 @@
 #include "rib/prefix.h"
 #include "tools/vrsctl/grid.h"
 #include "tools/vrslab/hdr.h"
+#include "tools/vrslab/phase.h"
 #include "tools/vrslab/script.h"
 #include "tools/vrslab/verify.h"
 
@@ -56,8 +57,9 @@ struct vrs_effective {
 	/* Results, after end(). */
 	struct vrs_hdr latency; /**< Nanoseconds from the intended time of a change. */
 	uint64_t n_lines, n_seen;
-	uint64_t n_strange; /**< Lines that no change explains. */
-	uint64_t cpu_ns;    /**< Of the thread. */
+	uint64_t n_strange;   /**< Lines that no change explains. */
+	uint64_t n_overtaken; /**< Of n_seen: a newer one came instead. */
+	struct vrs_lab_usage usage;
 	char why[256];
 
 	/* Private. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rib/base/macro.h"
@@ -84,7 +85,11 @@ void vrs_machine_sample(struct vrs_machine_sample *out, const pid_t *pids, size_
 	struct rusage own;
 	char text[1024];
 
-	*out = (struct vrs_machine_sample){0};
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	*out = (struct vrs_machine_sample){
+		.at_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec};
 	for (size_t i = 0; i < n_pids; i++)
 		add_process(out, pids[i]);
 	if (read_text("/proc/stat", text, sizeof(text)) &&

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 struct vrs_machine_sample {
+	uint64_t at_ns;       /**< CLOCK_MONOTONIC. */
 	double target_cpu_s;  /**< User and system time of the target's processes. */
 	double own_cpu_s;     /**< Ours. */
 	double busy_cpu_s;    /**< Of all CPUs, whoever used it. */

@@ -384,8 +384,8 @@ static int read_bgp4mp(struct vrs_mrt *m, struct vrs_reader *r, struct vrs_mrt_e
 	if (!state && m->subtype != MP_MESSAGE && m->subtype != MP_MESSAGE_AS4 &&
 		m->subtype != MP_MESSAGE_LOCAL && m->subtype != MP_MESSAGE_AS4_LOCAL)
 		return pass_over(m);
-	if (m->type == TYPE_BGP4MP_ET)
-		(void)vrs_read_u32(r); /* Microseconds. */
+	e->fine = m->type == TYPE_BGP4MP_ET;
+	e->microseconds = e->fine ? vrs_read_u32(r) : 0;
 	e->as4 = m->subtype == MP_MESSAGE_AS4 || m->subtype == MP_STATE_CHANGE_AS4 ||
 		m->subtype == MP_MESSAGE_AS4_LOCAL;
 	uint32_t asn = e->as4 ? vrs_read_u32(r) : vrs_read_u16(r);

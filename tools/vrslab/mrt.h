@@ -43,7 +43,9 @@ enum vrs_mrt_kind {
 
 struct vrs_mrt_event {
 	enum vrs_mrt_kind kind;
-	uint32_t time; /**< 0 = none. */
+	uint32_t time;         /**< 0 = none. */
+	uint32_t microseconds; /**< Of BGP4MP_ET; `fine` says whether there are any. */
+	bool fine;
 	uint32_t peer; /**< Index in vrs_mrt_peers(). */
 	bool as4;      /**< AS numbers in attrs or message are 4 bytes wide. */
 	struct vrs_prefix prefix;

@@ -96,6 +96,8 @@ static void pack_gz(struct vrs_outfile *o, const uint8_t *bytes, size_t size, bo
 		o->n = OUT_SIZE - o->gz.avail_out;
 		flush(o);
 	}
+	if (o->err == 0 && rc != Z_OK && rc != Z_STREAM_END)
+		o->err = -EIO;
 }
 
 static void pack_bz(struct vrs_outfile *o, const uint8_t *bytes, size_t size, bool end)
@@ -112,6 +114,8 @@ static void pack_bz(struct vrs_outfile *o, const uint8_t *bytes, size_t size, bo
 		o->n = OUT_SIZE - o->bz.avail_out;
 		flush(o);
 	}
+	if (o->err == 0 && rc < 0)
+		o->err = -EIO;
 }
 
 static void pack(struct vrs_outfile *o, const uint8_t *bytes, size_t size, bool end)

@@ -11,6 +11,7 @@
 #include "tools/vrslab/phase.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,8 @@ enum {
 	MAX_EVENTS = 64,
 	IDLE_NS = 20000000,
 };
+/* Whose address a next hop is; HOP_FIRST and more: of the hops. */
+enum { HOP_STRANGE, HOP_TARGET, HOP_SENDER, HOP_FIRST };
 #define KEEPALIVE_NS (20ull * NS_PER_S)
 
 uint64_t vrs_lab_now(void)
@@ -43,12 +46,20 @@ uint64_t vrs_lab_now(void)
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-uint64_t vrs_lab_thread_cpu(void)
+struct vrs_lab_usage vrs_lab_usage(void)
 {
+	struct vrs_lab_usage u = {0};
 	struct timespec t;
+	FILE *f = fopen("/proc/thread-self/schedstat", "re");
 
 	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+	u.cpu_ns = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+	/* Time on a CPU, time in the run queue. A kernel may be built without. */
+	if (f != NULL && fscanf(f, "%*u %" SCNu64, &u.wait_ns) != 1)
+		u.wait_ns = 0;
+	if (f != NULL)
+		(void)fclose(f);
+	return u;
 }
 
 /* --- Sending --- */
@@ -156,7 +167,7 @@ static void *send_thread(void *arg)
 		if (n_blocked > 0)
 			p->blocked_ns += vrs_lab_now() - now;
 	}
-	p->tx_cpu_ns = vrs_lab_thread_cpu();
+	p->tx_usage = vrs_lab_usage();
 	return NULL;
 }
 
@@ -169,38 +180,55 @@ static void lose(struct vrs_phase *p, struct vrs_lab_session *s, const char *why
 	atomic_store(&p->lost, true);
 }
 
-/* The intended time of the change whose word it is; UINT64_MAX = it is none of this phase. */
-static uint64_t changed_at(const struct vrs_plan *plan, uint32_t number, uint32_t word)
+/* Which change a word shows. A withdrawal carries no number: it is the first one planned after
+ * what was heard last. */
+static uint32_t change_of(
+	const struct vrs_plan *plan, uint32_t number, uint32_t word, uint32_t seen)
 {
-	uint32_t i = vrs_plan_find(plan, word, number);
-
-	return i == VRS_CHANGE_NONE ? UINT64_MAX : plan->changes[i].at_ns;
-}
-
-/* A withdrawal carries no number: it is the first one planned after what was held. */
-static uint64_t withdrawn_at(const struct vrs_plan *plan, uint32_t number, uint32_t old)
-{
-	uint32_t i = vrs_plan_find(plan, old, number);
-
-	i = i != VRS_CHANGE_NONE ? plan->changes[i].next : plan->first_of[number];
+	if (word != 0)
+		return vrs_plan_find(plan, word, number);
+	uint32_t i = vrs_plan_after(plan, number, seen);
 	while (i != VRS_CHANGE_NONE && !plan->changes[i].withdraw)
 		i = plan->changes[i].next;
-	return i == VRS_CHANGE_NONE ? UINT64_MAX : plan->changes[i].at_ns;
+	return i;
 }
 
+/* Whether a change came as its sender sent it. */
+static bool is_genuine(const struct vrs_phase *p, const struct vrs_change *c)
+{
+	if (c->withdraw)
+		return true;
+	if (c->check != p->check)
+		return false;
+	return p->hop == HOP_TARGET ||
+		p->hop == (c->hop > 0 ? HOP_FIRST + (int)c->hop - 1 : HOP_SENDER);
+}
+
+/* All changes of the prefix up to the one that came: who hears of the newest need not hear of the
+ * others, but has not heard of them any earlier. To leave them out would hide a target that merges
+ * what it is late with. */
 static void on_change(void *ctx, uint32_t number, uint32_t old, uint32_t word)
 {
 	struct vrs_phase *p = ctx;
-	uint64_t at;
+	const struct vrs_plan *plan = p->plan;
+	uint32_t *seen = &p->session->seen[number];
 
 	if (old == word)
 		return;
-	at = word == 0 ? withdrawn_at(p->plan, number, old) : changed_at(p->plan, number, word);
-	if (at == UINT64_MAX || p->deaf)
+	uint32_t to = change_of(plan, number, word, *seen);
+	uint32_t i = vrs_plan_after(plan, number, *seen);
+	/* An older one again: nothing new. */
+	if (to == VRS_CHANGE_NONE || i == VRS_CHANGE_NONE || to < i)
 		return;
-	at += p->start_ns;
-	p->n_changes_seen++;
-	vrs_hdr_record(&p->received, p->now_ns > at ? p->now_ns - at : 0);
+	if (!is_genuine(p, &plan->changes[to]))
+		p->session->ledger.n_strange++;
+	*seen = to;
+	for (; !p->deaf && i != VRS_CHANGE_NONE && i <= to; i = plan->changes[i].next) {
+		uint64_t at = p->start_ns + plan->changes[i].at_ns;
+		p->n_changes_seen++;
+		p->n_overtaken += i != to;
+		vrs_hdr_record(&p->received, p->now_ns > at ? p->now_ns - at : 0);
+	}
 }
 
 static void told(struct vrs_phase *p, struct vrs_lab_session *s, const struct vrs_bgp_nlri *nlri,
@@ -213,6 +241,41 @@ static void told(struct vrs_phase *p, struct vrs_lab_session *s, const struct vr
 	*counter += nlri->n;
 }
 
+/* The address @p a behind @p first, if it is one of @p n. @return Its number or -1. */
+static int number_behind(const struct vrs_addr *first, uint32_t n, const struct vrs_addr *a)
+{
+	size_t last = vrs_afi_width(first->afi) / 8 - 1;
+
+	if (a->afi != first->afi || memcmp(a->bytes, first->bytes, last - 1) != 0)
+		return -1;
+	int from = first->bytes[last - 1] << 8 | first->bytes[last];
+	int number = (a->bytes[last - 1] << 8 | a->bytes[last]) - from;
+	return number >= 0 && (uint32_t)number < n ? number : -1;
+}
+
+/* Whose address an UPDATE's next hop is. */
+static int hop_of(const struct vrs_phase *p, const struct vrs_bgp_update *u)
+{
+	struct vrs_addr a = {.afi = p->target.afi};
+	struct vrs_span hop = u->mp_reach.n > 0 ? u->mp_next_hop : (struct vrs_span){0};
+	size_t width = vrs_afi_width(a.afi) / 8;
+
+	if (a.afi == VRS_AFI_NONE)
+		return HOP_TARGET;
+	for (uint16_t i = 0; u->mp_reach.n == 0 && i < u->n_attrs; i++)
+		if (u->attrs[i].code == VRS_BGP_NEXT_HOP)
+			hop = (struct vrs_span){u->attrs[i].value, u->attrs[i].size};
+	if (hop.size < width)
+		return HOP_STRANGE;
+	memcpy(a.bytes, hop.data, width);
+	if (vrs_addr_equal(&a, &p->target))
+		return HOP_TARGET;
+	int number = number_behind(&p->hops, p->n_hops, &a);
+	if (number >= 0)
+		return HOP_FIRST + number;
+	return number_behind(&p->senders, p->n_senders, &a) >= 0 ? HOP_SENDER : HOP_STRANGE;
+}
+
 static void on_update(struct vrs_phase *p, struct vrs_lab_session *s, struct vrs_span body)
 {
 	struct vrs_bgp_update u;
@@ -220,8 +283,11 @@ static void on_update(struct vrs_phase *p, struct vrs_lab_session *s, struct vrs
 
 	s->n_rx_updates++;
 	vrs_bgp_update_decode(&s->ctx, body.data, body.size, &u);
-	if (u.verdict.action != VRS_BGP_ACCEPT)
+	if (u.verdict.action != VRS_BGP_ACCEPT) {
+		/* Whatever was sent to it: a target passes nothing malformed on. */
 		s->n_rx_errors++;
+		s->ledger.n_strange++;
+	}
 	if (u.verdict.action == VRS_BGP_RESET) {
 		lose(p, s, u.verdict.reason);
 		return;
@@ -231,7 +297,10 @@ static void on_update(struct vrs_phase *p, struct vrs_lab_session *s, struct vrs
 	if (u.announced.n + u.mp_reach.n == 0)
 		return;
 	if (!u.announce_is_withdraw)
-		word = vrs_word_of_update(&u, s->target_as, s->own_as, p->by_sender);
+		word = vrs_word_of_update(&u, s->target_as, s->own_as, p->by_sender, &p->check);
+	p->hop = hop_of(p, &u);
+	if (word != 0 && p->hop == HOP_STRANGE)
+		s->ledger.n_strange++;
 	told(p, s, &u.announced, word, &s->n_rx_announced);
 	told(p, s, &u.mp_reach, word, &s->n_rx_announced);
 }
@@ -284,6 +353,7 @@ static void receive(struct vrs_phase *p, struct vrs_lab_session *s)
 	uint32_t right = s->ledger.n_right;
 
 	p->deaf = s->deaf_ns > 0;
+	p->session = s;
 	ssize_t n = recv(s->rx_fd, s->rx + s->rx_size, VRS_LAB_RX_SIZE - s->rx_size, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -357,6 +427,8 @@ static void *receive_thread(void *arg)
 	uint64_t listened = 0, deaf_until = 1;
 	int ep = epoll_create1(EPOLL_CLOEXEC);
 
+	if (ep < 0 && p->n_sessions > 0)
+		lose(p, &p->sessions[0], strerrordesc_np(errno));
 	for (size_t i = 0; i < p->n_sessions; i++)
 		if (p->sessions[i].deaf_ns > 0)
 			deaf_until = VRS_MAX(deaf_until, p->start_ns + p->sessions[i].deaf_ns);
@@ -379,11 +451,24 @@ static void *receive_thread(void *arg)
 	}
 	if (ep >= 0)
 		(void)close(ep);
-	p->rx_cpu_ns = vrs_lab_thread_cpu();
+	p->rx_usage = vrs_lab_usage();
 	return NULL;
 }
 
 /* --- A phase --- */
+
+/* Where changes are timed, every session knows which it has heard. */
+static int remember_changes(struct vrs_phase *p)
+{
+	for (size_t i = 0; p->plan != NULL && p->plan->n_changes > 0 && i < p->n_sessions; i++) {
+		size_t size = ((size_t)p->plan->n_prefixes + 1) * sizeof(uint32_t);
+		p->sessions[i].seen = malloc(size);
+		if (p->sessions[i].seen == NULL)
+			return -ENOMEM;
+		memset(p->sessions[i].seen, 0xff, size);
+	}
+	return 0;
+}
 
 int vrs_phase_begin(struct vrs_phase *p)
 {
@@ -391,7 +476,9 @@ int vrs_phase_begin(struct vrs_phase *p)
 
 	if (p->n_sessions > MAX_SESSIONS)
 		return -EINVAL;
-	int rc = vrs_hdr_init(&p->received, (uint64_t)MAX_LATENCY_S * NS_PER_S, DIGITS);
+	int rc = remember_changes(p);
+	if (rc == 0)
+		rc = vrs_hdr_init(&p->received, (uint64_t)MAX_LATENCY_S * NS_PER_S, DIGITS);
 	if (rc == 0)
 		rc = vrs_hdr_init(&p->lag, (uint64_t)MAX_LATENCY_S * NS_PER_S, DIGITS);
 	for (size_t i = 0; i < p->n_sessions; i++) {
@@ -438,4 +525,8 @@ void vrs_phase_fini(struct vrs_phase *p)
 {
 	vrs_hdr_fini(&p->received);
 	vrs_hdr_fini(&p->lag);
+	for (size_t i = 0; i < p->n_sessions; i++) {
+		free(p->sessions[i].seen);
+		p->sessions[i].seen = NULL;
+	}
 }

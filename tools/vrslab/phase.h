@@ -32,8 +32,14 @@
 /** Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t vrs_lab_now(void);
 
-/** Nanoseconds of CPU time of the thread that asks. */
-uint64_t vrs_lab_thread_cpu(void);
+/** What a thread has used, in nanoseconds. */
+struct vrs_lab_usage {
+	uint64_t cpu_ns;
+	uint64_t wait_ns; /**< It could have run, but every CPU was taken. */
+};
+
+/** Of the thread that asks. */
+struct vrs_lab_usage vrs_lab_usage(void);
 
 #define VRS_LAB_RX_SIZE ((size_t)256 << 10)
 
@@ -47,6 +53,7 @@ struct vrs_lab_session {
 	 *  not recorded. */
 	uint64_t deaf_ns;
 	struct vrs_ledger ledger; /**< Of the receiving thread while a phase runs. */
+	uint32_t *seen; /**< By prefix: the plan's change last heard, or VRS_CHANGE_NONE. */
 
 	/* Of the sending thread. */
 	const struct vrs_script *script; /**< NULL = sends nothing but keepalives. */
@@ -67,10 +74,14 @@ struct vrs_phase {
 	struct vrs_lab_session *sessions;
 	size_t n_sessions;
 	const struct vrs_plan *plan; /**< For latencies; NULL = none. */
-	bool by_sender;              /**< Who announced is part of a word (words.h). */
-	bool only_read;              /**< Count bytes, look at nothing: a sink. */
-	uint64_t settle_ns;          /**< What is right counts only after so much quiet. */
-	uint64_t delay_ns; /**< It starts so long after begin(): whoever watches is ready. */
+	/** Next hops that a target may leave as they are: of senders, and of changes with hops. Others
+	 *  than these and its own address are strange. afi 0 = not looked at. */
+	struct vrs_addr senders, hops, target;
+	uint32_t n_senders, n_hops;
+	bool by_sender;     /**< Who announced is part of a word (words.h). */
+	bool only_read;     /**< Count bytes, look at nothing: a sink. */
+	uint64_t settle_ns; /**< What is right counts only after so much quiet. */
+	uint64_t delay_ns;  /**< It starts so long after begin(): whoever watches is ready. */
 
 	/* To be watched while it runs. */
 	atomic_uint_fast64_t n_right; /**< Prefixes as they must be, over the strict sessions. */
@@ -84,17 +95,22 @@ struct vrs_phase {
 	uint64_t sent_ns;        /**< The last byte was with the kernel. */
 	/** The last ledger became right, with settle_ns the last UPDATE came; 0 = never. */
 	uint64_t right_ns;
-	uint64_t tx_cpu_ns, rx_cpu_ns; /**< Of the threads. */
-	uint64_t blocked_ns;           /**< No socket took what was due. */
-	uint64_t n_changes_seen;       /**< Over all receivers. */
-	struct vrs_hdr received, lag;  /**< Change to receiver; intended to actual sending. */
+	struct vrs_lab_usage tx_usage, rx_usage;
+	uint64_t blocked_ns;          /**< No socket took what was due. */
+	uint64_t n_changes_seen;      /**< Over all receivers, with those that were overtaken. */
+	uint64_t n_overtaken;         /**< A newer change of the prefix came instead. */
+	struct vrs_hdr received, lag; /**< Change to receiver; intended to actual sending. */
 
 	/* Private. */
 	pthread_t tx, rx;
 	atomic_bool stop;
 	uint64_t now_ns; /* Of the receiving thread: when this batch had come. */
 	bool in_right;
-	bool deaf; /* The session at hand is a slow reader. */
+	/* Of the UPDATE at hand. */
+	struct vrs_lab_session *session;
+	bool deaf; /* The session is a slow reader. */
+	uint32_t check;
+	int hop;
 };
 
 /** @return 0 or a negative errno: then nothing runs. */
@@ -106,5 +122,5 @@ bool vrs_phase_over(struct vrs_phase *p);
 /** Stop and join both threads. */
 void vrs_phase_end(struct vrs_phase *p);
 
-/** Release the histograms. */
+/** Release the histograms, and what sessions have of the plan. */
 void vrs_phase_fini(struct vrs_phase *p);

@@ -35,7 +35,10 @@ struct reading {
 	size_t n_peers;
 	uint64_t total;
 	bool begun;
-	uint32_t first_time, second; /* second: of the UPDATEs from second_from on. */
+	bool fine;       /* Times have microseconds. */
+	uint64_t now_ns; /* With them: of the UPDATE at hand. */
+	uint32_t first_time, first_us;
+	uint32_t second; /* Without: of the UPDATEs from second_from on. */
 	size_t second_from;
 	struct vrs_bgp_update update;
 	uint8_t canonical[VRS_BGP_CANONICAL_MAX];
@@ -190,12 +193,12 @@ static int take_nlri(
 	return rc;
 }
 
-/* Those of one second are spread evenly over it: a capture has no finer time. A message file
- * has none at all: what it holds is due at once. */
+/* Without microseconds those of one second are spread evenly over it. A message file has no time
+ * at all: what it holds is due at once. */
 static void spread_second(struct reading *l)
 {
 	struct vrs_replay *o = l->out;
-	size_t n = l->second > 0 ? o->n_updates - l->second_from : 0;
+	size_t n = l->second > 0 && !l->fine ? o->n_updates - l->second_from : 0;
 
 	for (size_t i = 0; i < n; i++)
 		o->updates[l->second_from + i].at_ns =
@@ -217,7 +220,8 @@ static int take_part(
 		return rc;
 	rc = room(&o->updates, o->n_updates, &o->cap_updates, sizeof(*o->updates));
 	if (rc == 0)
-		o->updates[o->n_updates++] = (struct vrs_replay_update){.first = first,
+		o->updates[o->n_updates++] = (struct vrs_replay_update){.at_ns = l->now_ns,
+			.first = first,
 			.n = (uint32_t)(o->n_prefixes - first),
 			.sender = rank,
 			.set = set};
@@ -249,6 +253,27 @@ static int announce(
 	return rc == 0 ? take_part(l, rank, nlri, set) : rc;
 }
 
+/* The time of the UPDATE at hand. Clocks of collectors go back at times: time here does not. */
+static void tick(struct reading *l, const struct vrs_mrt_event *e)
+{
+	if (!l->begun) {
+		l->first_time = e->time;
+		l->first_us = e->microseconds;
+		l->fine = e->fine;
+	}
+	if (l->fine && e->time >= l->first_time) {
+		int64_t at = (int64_t)(e->time - l->first_time) * (int64_t)NS_PER_S +
+			((int64_t)e->microseconds - (int64_t)l->first_us) * 1000;
+		l->now_ns = VRS_MAX(l->now_ns, (uint64_t)VRS_MAX(at, (int64_t)0));
+	}
+	if (!l->begun || e->time > l->second) {
+		if (l->begun)
+			spread_second(l);
+		l->second = e->time;
+	}
+	l->begun = true;
+}
+
 static int take_message(struct reading *l, const struct vrs_mrt_event *e)
 {
 	struct vrs_bgp_decode_ctx ctx = {.as4 = e->as4,
@@ -275,16 +300,8 @@ static int take_message(struct reading *l, const struct vrs_mrt_event *e)
 	uint32_t rank = e->peer < l->n_peers ? l->rank[e->peer] : NOT_SENT;
 	if (rank == NOT_SENT)
 		return 0;
-	if (l->pass == SEND) {
-		l->first_time = l->begun ? l->first_time : e->time;
-		/* Clocks of collectors go back at times: time here does not. */
-		if (!l->begun || e->time > l->second) {
-			if (l->begun)
-				spread_second(l);
-			l->second = e->time;
-		}
-		l->begun = true;
-	}
+	if (l->pass == SEND)
+		tick(l, e);
 	int rc = take_part(l, rank, &u->withdrawn, VRS_ROUTES_NO_SET);
 	if (rc == 0)
 		rc = take_part(l, rank, &u->mp_unreach, VRS_ROUTES_NO_SET);

@@ -29,7 +29,7 @@
 
 /** Prefixes of one capture's message that have one fate. */
 struct vrs_replay_update {
-	uint64_t at_ns;       /**< Since the first; those of one second are spread over it. */
+	uint64_t at_ns;       /**< Since the first; without microseconds spread over the second. */
 	size_t first;         /**< In numbers and prefixes. */
 	uint32_t n;           /**< Of them. */
 	uint32_t sender, set; /**< set: of sets; VRS_ROUTES_NO_SET withdraws. */

@@ -26,6 +26,11 @@ enum {
 
 static volatile sig_atomic_t interrupted;
 
+bool vrs_run_interrupted(void)
+{
+	return interrupted;
+}
+
 static void on_signal(int number)
 {
 	(void)number;
@@ -133,9 +138,10 @@ static bool is_watched(const struct vrs_run *r, const struct vrs_plan *plan)
 		vrs_effective_expected(plan, loaded) > 0;
 }
 
-/* Start a phase, and before it the watch of a NIC, if there is one. @return 0, or a negative errno:
+/* Start a phase, and before it the watch of a NIC, if there is one. @p from is taken as it starts. @return 0, or a negative errno:
  * then nothing runs. */
-static int begin(struct vrs_phase *p, struct vrs_effective *e)
+static int begin(struct vrs_phase *p, struct vrs_effective *e, const struct vrs_run *r,
+	struct vrs_machine_sample *from)
 {
 	int rc = e != NULL ? vrs_effective_init(e) : 0;
 
@@ -144,12 +150,14 @@ static int begin(struct vrs_phase *p, struct vrs_effective *e)
 	if (rc != 0)
 		return rc;
 	p->delay_ns = e != NULL ? OPENING_NS : 0;
+	vrs_machine_sample(from, r->options.pids, r->options.n_pids);
 	rc = vrs_phase_begin(p);
 	if (rc != 0 || e == NULL)
 		return rc;
 	atomic_store(&e->start_ns, p->start_ns);
 	while (vrs_lab_now() < p->start_ns)
 		pause_ns(PAUSE_NS);
+	vrs_machine_sample(from, r->options.pids, r->options.n_pids);
 	return 0;
 }
 
@@ -159,8 +167,13 @@ static void tell_first_wrong(
 {
 	for (size_t i = 0; i < r->n && to[0] == '\0'; i++)
 		tell_wrong(r, i, to, size);
-	if (to[0] == '\0' && e != NULL)
+	if (to[0] != '\0' || e == NULL)
+		return;
+	if (e->why[0] != '\0')
 		(void)snprintf(to, size, "%s", e->why);
+	else if (atomic_load(&e->n_wrong) > 0)
+		(void)snprintf(to, size, "NIC %.60s: %u changed prefixes are not as they must be",
+			e->nic, atomic_load(&e->n_wrong));
 }
 
 /* @return Whether it ended well; what did not is recorded. */
@@ -169,14 +182,13 @@ static bool measure(
 {
 	struct vrs_machine_sample from, to;
 	char why[256] = "";
-	int rc = begin(p, e);
+	int rc = begin(p, e, r, &from);
 
 	if (rc != 0) {
 		vrs_run_record_result(
 			r, "failed", e != NULL && e->why[0] ? e->why : strerrordesc_np(-rc));
 		return false;
 	}
-	vrs_machine_sample(&from, r->options.pids, r->options.n_pids);
 	bool alive = watch(r, name, p, e, &from);
 	vrs_phase_end(p);
 	vrs_machine_sample(&to, r->options.pids, r->options.n_pids);
@@ -201,7 +213,12 @@ static bool run_phase(struct vrs_run *r, const char *name, const struct vrs_plan
 	struct vrs_phase p = {.sessions = r->sessions,
 		.n_sessions = r->n,
 		.plan = plan,
-		.settle_ns = r->options.params.same ? SETTLE_NS : 0};
+		.settle_ns = r->options.params.same ? SETTLE_NS : 0,
+		.senders = r->options.local,
+		.n_senders = r->options.params.senders,
+		.hops = r->options.next_hops,
+		.n_hops = r->options.params.hops,
+		.target = r->options.target};
 	struct vrs_effective e = {.socket = r->options.watch,
 		.nic = r->options.nic,
 		.plan = plan,
@@ -302,7 +319,9 @@ static int run(struct vrs_run *r, int argc, char **argv)
 		rc = make_sessions(r);
 	if (rc != 0) {
 		if (rc != -ESRCH) /* That was told. */
-			(void)fprintf(stderr, "vrslab run: the tables: %s\n", strerrordesc_np(-rc));
+			(void)fprintf(stderr, "vrslab run: %s: %s\n",
+				r->options.mrt != NULL ? r->options.mrt : "the tables",
+				strerrordesc_np(-rc));
 		return 1;
 	}
 	vrs_run_record_head(r, argc, argv);
@@ -333,12 +352,19 @@ int vrs_run_main(int argc, char **argv)
 			stderr, "vrslab run: %s: %s\n", r.options.out, strerrordesc_np(errno));
 		return 1;
 	}
+	if (r.options.histograms != NULL)
+		vrs_run_forget_histograms(&r);
 	(void)sigaction(SIGINT, &quiet, NULL);
 	(void)sigaction(SIGTERM, &quiet, NULL);
 	if (r.options.list_peers)
 		vrs_run_record_peers(&r);
 	else
 		rc = run(&r, argc, argv);
+	if (ferror(r.out) || fflush(r.out) != 0) {
+		(void)fprintf(stderr, "vrslab run: the records cannot be written: %s\n",
+			strerrordesc_np(errno));
+		rc = 1;
+	}
 	fini(&r);
 	return rc;
 }

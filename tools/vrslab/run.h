@@ -120,9 +120,15 @@ VRS_NODISCARD int vrs_profile_load(struct vrs_run *r, struct vrs_plan *plan);
 /** What follows the load; the ledgers' wants are set. @return 0 or a negative errno. */
 VRS_NODISCARD int vrs_profile_main(struct vrs_run *r, struct vrs_plan *plan);
 
+/** Whether SIGINT or SIGTERM has come. */
+bool vrs_run_interrupted(void);
+
 /** Connect every session and hand it over.
  *  @return 0 or a negative errno: then @p why says what went wrong. */
 VRS_NODISCARD int vrs_run_connect(struct vrs_run *r, char *why, size_t size);
+
+/** The log of histograms is begun anew. */
+void vrs_run_forget_histograms(const struct vrs_run *r);
 
 /** NDJSON, a record a line, flushed. */
 void vrs_run_record_head(const struct vrs_run *r, int argc, char **argv);

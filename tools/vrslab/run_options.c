@@ -11,6 +11,7 @@
 #include "tools/vrslab/args.h"
 #include "tools/vrslab/run.h"
 #include "tools/vrslab/synth.h"
+#include "tools/vrslab/words.h"
 
 enum {
 	OPT_TARGET = 256,
@@ -67,10 +68,11 @@ static const struct {
 	{{"seed", required_argument, NULL, OPT_SEED}, "S", "of tables and times (default 1)"},
 	{{"senders", required_argument, NULL, OPT_SENDERS}, "N", "peers that announce"},
 	{{"listeners", required_argument, NULL, OPT_LISTENERS}, "N", "peers that only listen"},
-	{{"rate", required_argument, NULL, OPT_RATE}, "N", "changes a second, of all senders"},
+	{{"rate", required_argument, NULL, OPT_RATE}, "N",
+		"changes (of a replay: UPDATEs) a second, of all senders together"},
 	{{"seconds", required_argument, NULL, OPT_SECONDS}, "N", "of changes"},
 	{{"pool", required_argument, NULL, OPT_POOL}, "N",
-		"prefixes of each sender that change (0 = all)"},
+		"prefixes of each sender that change, by turns (0 = all)"},
 	{{"duty", required_argument, NULL, OPT_DUTY}, "PERCENT",
 		"of the time that a flapping prefix is announced"},
 	{{"jitter", required_argument, NULL, OPT_JITTER}, "PERCENT",
@@ -261,6 +263,37 @@ static int take_option(struct vrs_run_options *o, int c, const char *name, const
 	}
 }
 
+/* The options that a profile knows: what it has no value for means nothing to it. */
+static bool is_known(const struct vrs_profile *f, int c)
+{
+	bool replay = f->kind == VRS_PROFILE_REPLAY, timed = f->params.rate > 0;
+
+	switch (c) {
+	case OPT_RATE:
+		return timed || replay;
+	case OPT_SECONDS:
+	case OPT_POOL:
+	case OPT_SLOW:
+		return timed;
+	case OPT_DUTY:
+	case OPT_JITTER:
+		return f->params.duty > 0;
+	case OPT_DEPTH:
+		return f->params.depth > 0;
+	case OPT_HOPS:
+	case OPT_NEXT_HOPS:
+		return f->params.hops > 0;
+	case OPT_MALFORMED:
+		return f->kind == VRS_PROFILE_CHURN;
+	case OPT_MRT:
+	case OPT_WARP:
+	case OPT_STRICT:
+		return replay;
+	default:
+		return true;
+	}
+}
+
 /* What the options must be together. */
 static int check(const struct vrs_run_options *o)
 {
@@ -290,6 +323,11 @@ static int check(const struct vrs_run_options *o)
 		what = "of the listeners, one must not be slow";
 	else if (o->profile->kind == VRS_PROFILE_MOVE && q->senders < 2)
 		what = "a second sender is needed";
+	else if ((uint64_t)q->rate * q->seconds >= VRS_CHANGE_MAX)
+		what = "--rate times --seconds is over 67 million changes, which are all made "
+		       "beforehand";
+	else if (o->warp != 1 && q->rate > 0 && o->mrt != NULL)
+		what = "--warp and --rate are two ways to pace a replay";
 	else if (n > VRS_SYNTH_MAX)
 		what = "all tables together are over 5M prefixes";
 	if (what == NULL)
@@ -342,8 +380,12 @@ int vrs_run_options_parse(struct vrs_run_options *o, int argc, char **argv)
 	for (size_t i = 0; i < VRS_N_ELEMS(rows); i++)
 		options[i] = rows[i].option;
 	/* One thread: NOLINTNEXTLINE(concurrency-mt-unsafe) */
-	while (rc == 0 && (c = getopt_long(argc, argv, "h", options, &index)) != -1)
+	while (rc == 0 && (c = getopt_long(argc, argv, "h", options, &index)) != -1) {
 		rc = c == '?' ? 2 : take_option(o, c, options[index].name, optarg);
+		if (rc == 0 && !is_known(o->profile, c))
+			rc = mistake(options[index].name, optarg != NULL ? optarg : "",
+				"means nothing to this profile; see vrslab profiles");
+	}
 	if (rc == 0 && optind < argc)
 		rc = mistake("", argv[optind], "is not expected");
 	if (o->next_hops.afi == VRS_AFI_NONE && o->local.afi != VRS_AFI_NONE) {

@@ -85,6 +85,10 @@ static int wait_up(struct connecting *c)
 	uint64_t start = vrs_lab_now() / NS_PER_MS, now = start;
 
 	while (c->n_up < c->run->n) {
+		if (vrs_run_interrupted()) {
+			(void)snprintf(c->why, sizeof(c->why), "interrupted");
+			return -EINTR;
+		}
 		if (now - start > c->run->options.wait_s * 1000ull)
 			return -ETIMEDOUT;
 		for (size_t i = 0; i < c->run->n; i++)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tools/vrslab/run.h"
 
@@ -28,8 +29,11 @@ static json_int_t integer(uint64_t v)
 /* Takes @p o. */
 static void put(const struct vrs_run *r, json_t *o)
 {
-	if (o == NULL)
+	if (o == NULL) {
+		/* Text that is no UTF-8, or no memory: not dropped without a word. */
+		(void)fputs("vrslab run: a record cannot be written\n", stderr);
 		return;
+	}
 	(void)json_object_set_new(o, "s", json_real(seconds(vrs_lab_now() - r->started_ns)));
 	(void)json_dumpf(o, r->out, JSON_COMPACT | JSON_REAL_PRECISION(13));
 	(void)fputc('\n', r->out);
@@ -148,6 +152,14 @@ static FILE *open_histogram(const struct vrs_run *r, const char *suffix, const c
 	return f;
 }
 
+void vrs_run_forget_histograms(const struct vrs_run *r)
+{
+	char path[4096];
+
+	(void)snprintf(path, sizeof(path), "%s.hlog", r->options.histograms);
+	(void)unlink(path);
+}
+
 /* HdrHistogram's own files: percentiles in microseconds, and a line of a log. */
 static void write_histogram(const struct vrs_run *r, const char *phase, const char *measure,
 	const struct vrs_phase *p, const struct vrs_hdr *h)
@@ -177,7 +189,7 @@ static void write_histogram(const struct vrs_run *r, const char *phase, const ch
 }
 
 static void put_histogram(const struct vrs_run *r, const char *phase, const char *measure,
-	const struct vrs_phase *p, const struct vrs_hdr *h)
+	const struct vrs_phase *p, const struct vrs_hdr *h, uint64_t n_overtaken)
 {
 	if (h->n == 0)
 		return;
@@ -185,10 +197,11 @@ static void put_histogram(const struct vrs_run *r, const char *phase, const char
 		write_histogram(r, phase, measure, p, h);
 	char *text = vrs_hdr_encode(h);
 	put(r,
-		json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:s}", "event",
-			"histogram", "phase", phase, "measure", measure, "n", integer(h->n),
-			"min_ns", integer(h->min), "p50_ns", integer(vrs_hdr_percentile(h, 50)),
-			"p90_ns", integer(vrs_hdr_percentile(h, 90)), "p99_ns",
+		json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:s}",
+			"event", "histogram", "phase", phase, "measure", measure, "n",
+			integer(h->n), "overtaken", integer(n_overtaken), "min_ns", integer(h->min),
+			"p50_ns", integer(vrs_hdr_percentile(h, 50)), "p90_ns",
+			integer(vrs_hdr_percentile(h, 90)), "p99_ns",
 			integer(vrs_hdr_percentile(h, 99)), "p999_ns",
 			integer(vrs_hdr_percentile(h, 99.9)), "max_ns", integer(h->max), "mean_ns",
 			vrs_hdr_mean(h), "hdr", text != NULL ? text : ""));
@@ -230,20 +243,34 @@ static json_t *traffic(const struct vrs_run *r)
 		"received_segments", integer(segments_in));
 }
 
+/* Receivers that are to hear of each change, and whose latencies count. */
+static uint64_t listeners_heard(const struct vrs_run *r)
+{
+	const struct vrs_profile_params *q = &r->options.params;
+
+	/* A sender hears of the others' changes: together of all but one time. */
+	return q->listeners - q->slow + (q->senders - 1);
+}
+
 void vrs_run_record_phase(const struct vrs_run *r, const char *phase, const struct vrs_phase *p,
 	const struct vrs_effective *e, const char *verdict, const struct vrs_machine_sample *from,
 	const struct vrs_machine_sample *to)
 {
 	uint64_t end = p->right_ns != 0 ? p->right_ns : vrs_lab_now();
 	double took = seconds(end > p->start_ns ? end - p->start_ns : 0);
-	json_t *generator = json_pack("{s:f, s:f, s:f, s:f, s:I}", "sender_cpu_s",
-		seconds(p->tx_cpu_ns), "receiver_cpu_s", seconds(p->rx_cpu_ns), "watcher_cpu_s",
-		e != NULL ? seconds(e->cpu_ns) : 0.0, "blocked_s", seconds(p->blocked_ns),
+	static const struct vrs_lab_usage none;
+	const struct vrs_lab_usage *watcher = e != NULL ? &e->usage : &none;
+	json_t *generator = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I}",
+		"sender_cpu_s", seconds(p->tx_usage.cpu_ns), "sender_wait_s",
+		seconds(p->tx_usage.wait_ns), "receiver_cpu_s", seconds(p->rx_usage.cpu_ns),
+		"receiver_wait_s", seconds(p->rx_usage.wait_ns), "watcher_cpu_s",
+		seconds(watcher->cpu_ns), "watcher_wait_s", seconds(watcher->wait_ns), "blocked_s",
+		seconds(p->blocked_ns), "lag_p50_ns", integer(vrs_hdr_percentile(&p->lag, 50)),
 		"lag_p99_ns", integer(vrs_hdr_percentile(&p->lag, 99)));
 
-	put_histogram(r, phase, "received", p, &p->received);
+	put_histogram(r, phase, "received", p, &p->received, p->n_overtaken);
 	if (e != NULL) {
-		put_histogram(r, phase, "effective", p, &e->latency);
+		put_histogram(r, phase, "effective", p, &e->latency, e->n_overtaken);
 		put(r,
 			json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "event", "effective",
 				"phase", phase, "nic", e->nic, "expected",
@@ -252,15 +279,17 @@ void vrs_run_record_phase(const struct vrs_run *r, const char *phase, const stru
 				integer(e->n_strange)));
 	}
 	if (p->lag.n > 1)
-		put_histogram(r, phase, "lag", p, &p->lag);
+		put_histogram(r, phase, "lag", p, &p->lag, 0);
 	put(r,
-		json_pack("{s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:o, s:f, s:I, s:I, s:f, s:f, s:f, "
-			  "s:o}",
+		json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:I, s:I, s:I, s:o, s:f, s:I, s:I, s:f, "
+			  "s:f, s:f, s:o}",
 			"event", "phase", "phase", phase, "verdict", verdict, "seconds", took,
-			"sent_s", p->sent_ns != 0 ? seconds(p->sent_ns - p->start_ns) : -1.0,
-			"changes", integer(p->plan != NULL ? p->plan->n_changes : 0),
-			"changes_seen", integer(p->n_changes_seen), "traffic", traffic(r),
-			"target_cpu_s", to->target_cpu_s - from->target_cpu_s, "target_rss_bytes",
+			"lasted_s", seconds(to->at_ns - from->at_ns), "sent_s",
+			p->sent_ns != 0 ? seconds(p->sent_ns - p->start_ns) : -1.0, "changes",
+			integer(p->plan != NULL ? p->plan->n_changes : 0), "changes_seen",
+			integer(p->n_changes_seen), "listeners_heard", integer(listeners_heard(r)),
+			"traffic", traffic(r), "target_cpu_s",
+			to->target_cpu_s - from->target_cpu_s, "target_rss_bytes",
 			integer(to->target_rss), "target_peak_bytes", integer(to->target_peak),
 			"own_cpu_s", to->own_cpu_s - from->own_cpu_s, "foreign_cpu_s",
 			vrs_machine_foreign(from, to), "stolen_cpu_s",

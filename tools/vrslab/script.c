@@ -12,7 +12,8 @@
 #include "rib/aspath.h"
 #include "tools/vrslab/words.h"
 
-enum { HOP_AS = 64512, SET_ROOM = 4096, BAD_ORIGIN = 9 };
+enum { SET_ROOM = 4096, BAD_ORIGIN = 9 };
+#define HOP_AS 4290000000u /* Private, no change's, no peer's. */
 
 int vrs_plan_init(struct vrs_plan *p, size_t n_senders, uint32_t n_prefixes, uint32_t first)
 {
@@ -152,12 +153,13 @@ static void spoil(struct vrs_stream *s, size_t at)
 
 /* As many of the prefixes as one UPDATE holds. @return How many, or a negative errno. */
 static ssize_t encode(struct vrs_stream *s, const struct vrs_plan_change *c, size_t from,
-	uint32_t number, const struct vrs_stream_policy *policy)
+	uint32_t number, const struct vrs_stream_policy *policy, uint32_t *check)
 {
 	const struct vrs_prefix *prefixes = c->prefixes + from;
 	size_t n = c->n - from, size, at = s->size;
 	uint8_t set[SET_ROOM];
 
+	*check = 0;
 	if (c->kind == VRS_CHANGE_WITHDRAW)
 		return vrs_stream_withdraw_some(s, prefixes, n);
 	if (c->kind == VRS_CHANGE_ATTRIBUTE)
@@ -166,6 +168,7 @@ static ssize_t encode(struct vrs_stream *s, const struct vrs_plan_change *c, siz
 		size = numbered(c->set, c->hops, number, set, sizeof(set));
 	if (size == 0)
 		return -EMSGSIZE;
+	*check = vrs_check_of_set((struct vrs_span){set, size});
 	ssize_t took =
 		vrs_stream_announce_some(s, prefixes, n, (struct vrs_span){set, size}, policy);
 	if (took > 0 && c->kind == VRS_CHANGE_MALFORMED)
@@ -173,7 +176,8 @@ static ssize_t encode(struct vrs_stream *s, const struct vrs_plan_change *c, siz
 	return took;
 }
 
-static void add_change(struct vrs_plan *p, const struct vrs_plan_change *c, size_t i, bool joined)
+static void add_change(
+	struct vrs_plan *p, const struct vrs_plan_change *c, size_t i, uint32_t check, bool joined)
 {
 	uint32_t index = (uint32_t)p->n_changes++, number = c->numbers[i];
 
@@ -185,6 +189,7 @@ static void add_change(struct vrs_plan *p, const struct vrs_plan_change *c, size
 	p->changes[index] = (struct vrs_change){.at_ns = c->at_ns,
 		.prefix = number,
 		.next = VRS_CHANGE_NONE,
+		.check = check,
 		.hop = c->hop,
 		.withdraw = c->kind >= VRS_CHANGE_WITHDRAW,
 		.joined = joined};
@@ -199,7 +204,8 @@ int vrs_plan_change(
 		uint64_t number = (uint64_t)p->first + p->n_changes;
 		if (number + c->n >= VRS_CHANGE_MAX)
 			return -ENOSPC;
-		ssize_t took = encode(s, c, from, (uint32_t)number, policy);
+		uint32_t check;
+		ssize_t took = encode(s, c, from, (uint32_t)number, policy, &check);
 		if (took < 0)
 			return (int)took;
 		for (size_t i = 0; i < (size_t)took; i++) {
@@ -208,7 +214,7 @@ int vrs_plan_change(
 			if (changes == NULL)
 				return -ENOMEM;
 			p->changes = changes;
-			add_change(p, c, from + i, i > 0);
+			add_change(p, c, from + i, check, i > 0);
 		}
 		from += (size_t)took;
 	}

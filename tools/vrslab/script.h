@@ -50,6 +50,7 @@ struct vrs_change {
 	uint64_t at_ns;
 	uint32_t prefix; /**< Number in the universe. */
 	uint32_t next;   /**< The following change of the same prefix, or VRS_CHANGE_NONE. */
+	uint32_t check;  /**< Of what is announced (words.h). */
 	uint16_t hop;    /**< As in vrs_plan_change. */
 	bool withdraw;   /**< For who hears of it. */
 	bool joined; /**< Of the same UPDATE as the change before: they share that one's word. */
@@ -91,6 +92,12 @@ struct vrs_plan_change {
 /** @return Where in changes[] prefix @p number stands in the UPDATE whose word is @p word;
  *          VRS_CHANGE_NONE when it is not a change of this plan. */
 uint32_t vrs_plan_find(const struct vrs_plan *p, uint32_t word, uint32_t number);
+
+/** @return The change of prefix @p number that follows @p seen (VRS_CHANGE_NONE = none yet). */
+static inline uint32_t vrs_plan_after(const struct vrs_plan *p, uint32_t number, uint32_t seen)
+{
+	return seen == VRS_CHANGE_NONE ? p->first_of[number] : p->changes[seen].next;
+}
 
 /** @return The word (words.h) of changes[index]. */
 uint32_t vrs_plan_word(const struct vrs_plan *p, uint32_t index);

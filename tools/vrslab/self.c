@@ -165,8 +165,8 @@ static int measure(
 	}
 	if (rc == 0)
 		*out = (struct figures){(double)units * 1e9 / (double)(end - p.start_ns),
-			(double)units * 1e9 / (double)p.tx_cpu_ns,
-			(double)units * 1e9 / (double)p.rx_cpu_ns};
+			(double)units * 1e9 / (double)p.tx_usage.cpu_ns,
+			(double)units * 1e9 / (double)p.rx_usage.cpu_ns};
 	vrs_phase_fini(&p);
 	return rc;
 }

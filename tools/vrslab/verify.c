@@ -23,7 +23,7 @@ static uint64_t hash_of(const struct vrs_prefix *p)
 
 int vrs_universe_init(struct vrs_universe *u, uint32_t max)
 {
-	*u = (struct vrs_universe){.n_slots = 64};
+	*u = (struct vrs_universe){.n_slots = 64, .max = max};
 	if (max > VRS_UNIVERSE_MAX)
 		return -EINVAL;
 	while (u->n_slots < (size_t)max * 2)
@@ -60,7 +60,7 @@ int64_t vrs_universe_add(struct vrs_universe *u, const struct vrs_prefix *p)
 
 	if (u->slots[i] != 0)
 		return (int64_t)(u->slots[i] & NUMBER_MASK) - 1;
-	if ((size_t)u->n * 2 >= u->n_slots)
+	if (u->n == u->max)
 		return -ENOSPC;
 	u->slots[i] = (hash & ~NUMBER_MASK) | (u->n + 1);
 	return u->n++;

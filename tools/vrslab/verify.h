@@ -34,7 +34,7 @@
 struct vrs_universe {
 	uint64_t *slots; /* 40 bits of hash, 24 of number + 1; 0 = empty. */
 	size_t n_slots;  /* A power of two, at least twice as many as prefixes. */
-	uint32_t n;
+	uint32_t n, max;
 };
 
 /** For up to @p max prefixes. @return 0, -EINVAL or -ENOMEM. */

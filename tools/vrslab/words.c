@@ -100,35 +100,55 @@ static uint32_t marked_number(struct vrs_span large)
 	return VRS_CHANGE_MAX;
 }
 
-static uint32_t word(const struct parts *p, const struct walk *w, uint32_t sender_as)
+static uint32_t hash(const struct parts *p, const struct walk *w, uint32_t sender_as)
+{
+	uint64_t h = mix(w->hash ^ p->origin ^ (uint64_t)sender_as << 8);
+
+	h += members(p->communities, 4) + 3 * members(p->large, 12);
+	return (uint32_t)(mix(h) >> 32) | 0x80000000u;
+}
+
+static uint32_t word(const struct parts *p, const struct walk *w, uint32_t h)
 {
 	uint32_t number = marked_number(p->large);
-	uint64_t h = w->hash;
 
 	if (number < VRS_CHANGE_MAX)
 		return vrs_word_of_change(number);
 	if (w->last - VRS_CHANGE_AS < VRS_CHANGE_MAX)
 		return vrs_word_of_change(w->last - VRS_CHANGE_AS);
-	h = mix(h ^ p->origin ^ (uint64_t)sender_as << 8);
-	h += members(p->communities, 4) + 3 * members(p->large, 12);
-	return (uint32_t)(mix(h) >> 32) | 0x80000000u;
+	return h;
+}
+
+static void take_set(struct vrs_span set, struct parts *p, struct walk *w)
+{
+	struct vrs_reader r = vrs_reader_span(set);
+	struct vrs_bgp_attr a;
+
+	while (vrs_bgp_attr_next(&r, &a))
+		take(p, a.code, a.value);
+	walk_path(w, p->path);
 }
 
 uint32_t vrs_word_of_set(struct vrs_span set, uint32_t sender_as)
 {
-	struct vrs_reader r = vrs_reader_span(set);
-	struct vrs_bgp_attr a;
 	struct parts p = {0};
 	struct walk w = {0};
 
-	while (vrs_bgp_attr_next(&r, &a))
-		take(&p, a.code, a.value);
-	walk_path(&w, p.path);
-	return word(&p, &w, sender_as);
+	take_set(set, &p, &w);
+	return word(&p, &w, hash(&p, &w, sender_as));
 }
 
-uint32_t vrs_word_of_update(
-	const struct vrs_bgp_update *u, uint32_t target_as, uint32_t own_as, bool by_sender)
+uint32_t vrs_check_of_set(struct vrs_span set)
+{
+	struct parts p = {0};
+	struct walk w = {0};
+
+	take_set(set, &p, &w);
+	return hash(&p, &w, 0);
+}
+
+uint32_t vrs_word_of_update(const struct vrs_bgp_update *u, uint32_t target_as, uint32_t own_as,
+	bool by_sender, uint32_t *check)
 {
 	struct parts p = {0};
 	struct walk w = {.target_as = target_as, .own_as = own_as, .sender_next = true};
@@ -136,7 +156,9 @@ uint32_t vrs_word_of_update(
 	for (uint16_t i = 0; i < u->n_attrs; i++)
 		take(&p, u->attrs[i].code, (struct vrs_span){u->attrs[i].value, u->attrs[i].size});
 	walk_path(&w, p.path);
+	*check = 0;
 	if (w.sender_next || w.loop)
 		return 0;
-	return word(&p, &w, by_sender ? w.sender_as : 0);
+	*check = hash(&p, &w, by_sender ? w.sender_as : 0);
+	return word(&p, &w, *check);
 }

@@ -12,7 +12,8 @@
  * behind the sender's own AS, COMMUNITIES and LARGE_COMMUNITIES in any order. A route of a timed
  * change carries the change's number as the last AS of its path, or in a large community
  * (VRS_CHANGE_AS:number:0) where the path must stay: that is its word, whatever else the daemon
- * did, so that a receiver knows which change it sees.
+ * did, so that a receiver knows which change it sees. Its check is the hash that a table's route
+ * would have: whether the daemon did anything else.
  */
 
 #include <stdbool.h>
@@ -42,6 +43,9 @@ static inline bool vrs_word_is_change(uint32_t word)
  *  it, or 0 where any sender will do. */
 uint32_t vrs_word_of_set(struct vrs_span set, uint32_t sender_as);
 
+/** Check of the attributes of a change, as its sender encodes them. */
+uint32_t vrs_check_of_set(struct vrs_span set);
+
 /**
  * Word of what an UPDATE announces.
  *
@@ -49,8 +53,9 @@ uint32_t vrs_word_of_set(struct vrs_span set, uint32_t sender_as);
  * @param target_as  Taken off the front of the path when it is there (transit).
  * @param own_as     The receiver's: a path with it is a loop (RFC 4271 section 9.1.2), no route.
  * @param by_sender  Whether the sender's AS, next in the path, is part of the word.
+ * @param[out] check Of a change (vrs_check_of_set()).
  * @return           The word; 0 for a loop, and for a route of the target's own, that no sender
  *                   announced.
  */
-uint32_t vrs_word_of_update(
-	const struct vrs_bgp_update *u, uint32_t target_as, uint32_t own_as, bool by_sender);
+uint32_t vrs_word_of_update(const struct vrs_bgp_update *u, uint32_t target_as, uint32_t own_as,
+	bool by_sender, uint32_t *check);

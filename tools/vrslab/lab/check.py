@@ -4,7 +4,7 @@
 """`vrslab check --baseline FILE [DIR]`: did a median get worse than its noise?
 
 FILE is the summary.json of an earlier `vrslab compare --out`, DIR the folder of a later one. Worse is
-over the baseline's median by more than the wider spread of the two, and by more than --tolerance.
+over the baseline's median by more than the baseline's own spread, and by more than --tolerance.
 Exit status 0: nothing got worse; 1: something did, or is missing now; 2: they cannot be compared.
 """
 
@@ -38,10 +38,23 @@ def load(path):
 
 def judge(old, new, tolerance):
     """("worse" | "better" | "", the band's half width)"""
-    band = max(old["max"] - old["min"], new["max"] - new["min"], tolerance * old["median"])
+    band = max(old["max"] - old["min"], tolerance * old["median"])
     if new["median"] > old["median"] + band:
         return "worse", band
     return ("better" if new["median"] < old["median"] - band else ""), band
+
+
+def differences(old, new):
+    """What else is not as it was, as lines."""
+    out = []
+    if old.get("machine") != new.get("machine"):
+        was, now = (", ".join((s.get("machine") or {}).values()) for s in (old, new))
+        out.append(f"not the same machine: {was or '?'} -> {now or '?'}")
+    for name, then in old["targets"].items():
+        was, now = then.get("version"), new["targets"].get(name, then).get("version")
+        if was != now:
+            out.append(f"not the same version of {name}: {was} -> {now}")
+    return out
 
 
 def main():
@@ -56,6 +69,8 @@ def main():
     for key in ("profile", "run"):
         if old.get(key) != new.get(key):
             fail(f"not the same work: {old.get(key)} and {new.get(key)}")
+    for line in differences(old, new):
+        print(line)
     worse, compared = 0, 0
     for name, then in old["targets"].items():
         now = new["targets"].get(name, {"medians": {}})["medians"]

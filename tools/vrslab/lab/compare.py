@@ -42,13 +42,24 @@ def repeats(text):
     out = {None: 3}
     for word in text.split(","):
         name, number = word.split("=", 1) if "=" in word else (None, word)
-        if not number.isdecimal() or int(number) < 1 or (name and name not in targets.TARGETS):
+        if not number.isdecimal() or int(number) < 1 or name not in (None, *targets.TARGETS):
             raise argparse.ArgumentTypeError(f"{word}: must be a number of at least 1, or NAME=N")
         out[name] = int(number)
     return out
 
 
-def arguments():
+def target_path(text):
+    """"bird=/usr/local/sbin/bird": what it is split into."""
+    name, equals, path = text.partition("=")
+    if not equals or not path:
+        raise argparse.ArgumentTypeError(f"{text}: must be NAME=PROGRAM")
+    if name not in targets.TARGETS:
+        raise argparse.ArgumentTypeError(
+            f"there is no target \"{name}\"; there are {', '.join(targets.TARGETS)}")
+    return name, path
+
+
+def arguments(words=None):
     p = argparse.ArgumentParser(
         prog="vrslab compare", description=__doc__.split("\n", maxsplit=1)[0],
         epilog="Other options (--rate, --seconds, --pool, --listeners ...) go to vrslab run; see "
@@ -61,16 +72,16 @@ def arguments():
     p.add_argument("--ipv6", action="store_true", help="IPv6 prefixes over IPv6 sessions")
     p.add_argument("--repeats", type=repeats, default="3", metavar="N[,NAME=N...]",
                    help="runs of each target; fewer for one that is slow (default %(default)s)")
-    p.add_argument("--target-path", action="append", default=[], metavar="NAME=PROGRAM",
+    p.add_argument("--target-path", type=target_path, action="append", default=[], metavar="NAME=PROGRAM",
                    help="a daemon that you built yourself")
     p.add_argument("--out", metavar="DIR", help="records, histograms, plots and report.html go there; "
                    "what an earlier run left there is replaced")
-    o, rest = p.parse_known_args()
+    o, rest = p.parse_known_args(words)
     o.targets = o.targets.split(",")
     for t in o.targets:
         if t not in targets.TARGETS:
             fail(f"there is no target \"{t}\"; there are {', '.join(targets.TARGETS)}")
-    o.paths = dict(t.split("=", 1) for t in o.target_path if "=" in t)
+    o.paths = dict(o.target_path)
     o.family = 6 if o.ipv6 else 4
     o.run = ["--profile", o.profile, "--prefixes", o.prefixes, *rest]
     if o.peers:
@@ -103,8 +114,8 @@ def prepare_folder(folder):
         os.makedirs(folder, exist_ok=True)
         for name in os.listdir(folder):
             kind = os.path.splitext(name)[1]
-            if name in ("summary.json", "report.html") or kind in (".ndjson", ".hgrm", ".hlog") \
-                    or report.is_plot(name):
+            if name in ("summary.json", "summary.json.new", "report.html") or report.is_plot(name) \
+                    or kind in (".ndjson", ".hgrm", ".hlog"):
                 os.remove(os.path.join(folder, name))
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -133,12 +144,23 @@ def find_targets(o, peers):
         try:
             target = kind(".", peers, o.paths.get(name), o.family)
             results[name] = figures.Runs(target.version(), target.date(), kind.SETUP)
-        except targets.Missing as e:
-            skipped.append(f"skipped {e}")
-            print(f"  skipped {e}")
+        except (targets.Missing, OSError, subprocess.SubprocessError) as e:
+            why = str(e) if isinstance(e, targets.Missing) else f"{name}: {e}"
+            skipped.append(f"skipped {why}")
+            print(f"  skipped {why}")
             continue
         print(f"  {name}: {results[name].version}, {results[name].date}; {kind.SETUP}")
     return results, skipped
+
+
+def met_asn(peers, names):
+    """Why no session can come up between one of the peers and a target, or None."""
+    asns = [p["asn"] for p in peers]
+    for name in names:
+        if targets.TARGETS[name].ASN in asns:
+            return f"--asn: a peer would have the AS number of {name}, {targets.TARGETS[name].ASN}: " \
+                f"they are {min(asns)} to {max(asns)}"
+    return None
 
 
 def interrupt_once(*_):
@@ -148,8 +170,20 @@ def interrupt_once(*_):
     raise KeyboardInterrupt
 
 
-def run_all(o, peers, results):
-    """Every run, in turn. Returns whether it was interrupted."""
+def one_run(name, o, peers, number, runs, progress):
+    """Into `runs`. Whatever happens in it, the numbers of the others are kept."""
+    try:
+        got, wrong, said = onerun.measure(name, o, peers, number, progress)
+        if wrong is None:
+            runs.add(got, said)
+    except Exception as e:  # pylint: disable=broad-exception-caught
+        wrong = f"not measured: {type(e).__name__}: {e}"
+    if wrong:
+        runs.wrong.append(wrong)
+
+
+def run_all(o, peers, results, keep):
+    """Every run, in turn; `keep` is called after each. Returns whether it was interrupted."""
     progress = Progress(sys.stderr)
     try:
         for repeat in range(max(o.repeats.values())):
@@ -158,11 +192,8 @@ def run_all(o, peers, results):
                 if repeat >= of:
                     continue
                 with progress.begin(f"run {repeat + 1} of {of}: {name}"):
-                    got, wrong = onerun.measure(name, o, peers, repeat + 1, progress)
-                if wrong:
-                    runs.wrong.append(wrong)
-                else:
-                    runs.add(got)
+                    one_run(name, o, peers, repeat + 1, runs, progress)
+                keep()
     except KeyboardInterrupt:
         print("vrslab compare: interrupted", file=sys.stderr)
         return True
@@ -172,7 +203,7 @@ def run_all(o, peers, results):
 def summarize(results, o, skipped, interrupted):
     """summary.json: what the tables are made of, and a baseline for vrslab check."""
     columns = figures.columns_of(results)
-    return {"vrslab": vrslab("--version").stdout.strip(),
+    return {"vrslab": o.version,
             "command": ["vrslab", "compare", *sys.argv[1:]], "profile": o.profile, "run": o.run,
             "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
             "machine": machine.describe(), "repeats": o.repeats[None], "columns": columns, "skipped": skipped,
@@ -181,11 +212,34 @@ def summarize(results, o, skipped, interrupted):
 
 
 def write_summary(summary, folder):
+    """Without a folder it is not wanted. Returns whether it is not missing: a full disk is said, and
+    ends nothing."""
+    if not folder:
+        return True
     path = os.path.join(folder, "summary.json")
-    with open(path + ".new", "w", encoding="utf-8") as f:
-        json.dump(summary, f, indent=1)
-        f.write("\n")
-    os.replace(path + ".new", path)
+    try:
+        with open(path + ".new", "w", encoding="utf-8") as f:
+            json.dump(summary, f, indent=1)
+            f.write("\n")
+        os.replace(path + ".new", path)
+    except OSError as e:
+        print(f"vrslab compare: {path}: {e.strerror}", file=sys.stderr)
+        return False
+    return True
+
+
+def write_report(folder):
+    """As write_summary(). Plots that could not be drawn are said in it."""
+    if not folder:
+        return True
+    try:
+        for wrong in report.write_report(folder):
+            print(f"vrslab compare: {wrong}", file=sys.stderr)
+    except (report.Missing, OSError, subprocess.SubprocessError) as e:
+        print(f"vrslab compare: no report: {e}", file=sys.stderr)
+        return False
+    print(os.path.join(folder, "report.html"))
+    return True
 
 
 def show(summary):
@@ -204,11 +258,15 @@ def n_paths(peers, o):
 
 def compare(o):
     """The exit status."""
-    listed = vrslab("run", "--list-peers", "--local", onerun.FIRST_PEER[o.family], *o.run)
+    listed = vrslab("run", "--list-peers", *onerun.first_words(o.family), *o.run)
     if listed.returncode != 0:
         sys.stderr.write(listed.stderr)
         return listed.returncode
     peers = [r for r in records(listed.stdout) if r["event"] == "peer"]
+    met = met_asn(peers, o.targets)
+    if met:
+        fail(met)
+    o.version = vrslab("--version").stdout.strip()
     if o.out:
         prepare_folder(o.out)
     print(f"{o.profile}: {' '.join(o.run[2:])}; {len(peers)} sessions")
@@ -221,17 +279,15 @@ def compare(o):
     warm = machine.warm_memory(n_paths(peers, o))
     if warm:
         print(f"{warm[0] / 2**30:.1f} GiB of memory touched in {warm[1]:.1f} s, so that no run is the first")
-    interrupted = run_all(o, peers, results)
+    # Until all runs have ended, what is kept is that of an interrupted comparison.
+    interrupted = run_all(o, peers, results,
+                          lambda: write_summary(summarize(results, o, skipped, True), o.out))
     summary = summarize(results, o, skipped, interrupted)
     show(summary)
-    if o.out:
-        write_summary(summary, o.out)
-        for wrong in report.write_report(o.out):
-            print(f"vrslab compare: {wrong}", file=sys.stderr)
-        print(os.path.join(o.out, "report.html"))
+    written = write_summary(summary, o.out) and write_report(o.out)
     if interrupted:
         return 130
-    return 1 if any(r.wrong for r in results.values()) else 0
+    return 0 if written and not any(r.wrong for r in results.values()) else 1
 
 
 def main():

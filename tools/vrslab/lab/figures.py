@@ -10,12 +10,15 @@ import dataclasses
 import os
 import statistics
 
-CONDITIONS = ("own CPU s", "foreign s", "stolen s", "lag p99 ms", "packets", "MB sent + received",
-              "updates/prefix")
+CONDITIONS = ("own CPU s", "foreign s", "stolen s", "lag p99 ms", "heard %", "overtaken %", "packets",
+              "MB sent + received", "updates/prefix")
 # Measure of a histogram -> column -> key of its record.
 LATENCIES = {"received": {"p50 ms": "p50_ns", "p99 ms": "p99_ns", "max ms": "max_ns"},
              "effective": {"effective p50 ms": "p50_ns", "effective p99 ms": "p99_ns"},
              "lag": {"lag p99 ms": "p99_ns"}}
+# Column of a latency -> key of percentiles, of the measured ones and (after "lag_") of our lag.
+PERCENTILES = {"p50 ms": "p50_ns", "p99 ms": "p99_ns"}
+THREADS = ("sender", "receiver", "watcher")
 # A phase that is shorter says nothing of how much of it our threads were busy.
 SHORT_S = 0.2
 WHOLE = "all phases"
@@ -28,6 +31,25 @@ def number(v):
 
 def phases_of(got):
     return [r for r in got if r["event"] == "phase"]
+
+
+def histograms_of(got, measure):
+    return [r for r in got if r["event"] == "histogram" and r["measure"] == measure]
+
+
+def heard_share(phases):
+    """How many of the changes that receivers should hear of they heard of, at once or overtaken by a
+    newer one of the prefix; None where there are no changes."""
+    told = [r for r in phases if r["changes"] * r["listeners_heard"] > 0]
+    due = sum(r["changes"] * r["listeners_heard"] for r in told)
+    return sum(r["changes_seen"] for r in told) / due if told else None
+
+
+def overtaken_share(got):
+    """Of the changes heard of, those that came only as a newer one of the prefix; None without any."""
+    received = histograms_of(got, "received")
+    n = sum(r["n"] for r in received)
+    return sum(r["overtaken"] for r in received) / n if n > 0 else None
 
 
 def conditions(phases):
@@ -57,19 +79,23 @@ def figures(got):
     out["CPU s"] = sum(r["target_cpu_s"] for r in phases)
     out.update({"load MB": r["target_rss_bytes"] / 1e6 for r in phases if r["phase"] == "load"})
     out["peak MB"] = phases[-1]["target_peak_bytes"] / 1e6
-    return {**out, **conditions(phases)}
+    out.update(conditions(phases))
+    for column, share in (("heard %", heard_share(phases)), ("overtaken %", overtaken_share(got))):
+        if share is not None:
+            out[column] = 100 * share
+    return out
 
 
 def generator_was_limit(phase):
-    """Whether our own threads had no time left in it: then they measured us."""
+    """Whether one of our own threads had no time left in it: then they measured us. A thread that
+    waits for a CPU is as late as one that works."""
     g = phase["generator"]
-    return phase["seconds"] > SHORT_S and max(
-        g["sender_cpu_s"] - g["blocked_s"], g["receiver_cpu_s"],
-        g["watcher_cpu_s"]) > 0.9 * phase["seconds"]
+    return phase["lasted_s"] > SHORT_S and max(
+        g[f"{t}_cpu_s"] + g[f"{t}_wait_s"] for t in THREADS) > 0.9 * phase["lasted_s"]
 
 
 def circumstance(phases):
-    seconds = sum(r["seconds"] for r in phases)
+    seconds = sum(r["lasted_s"] for r in phases)
     taken = sum(r["foreign_cpu_s"] + r["stolen_cpu_s"] for r in phases)
     capacity = seconds * os.cpu_count()
     return {"busy": any(map(generator_was_limit, phases)), "short": capacity < 10 * TICK_S,
@@ -81,17 +107,25 @@ def circumstances(got):
 
     busy: our generator was the limit. short: fewer than ten ticks of the clocks in /proc (of 10 ms),
     so that one of them would already be a tenth of it. others: share of the machine that was neither
-    the target's nor ours. lag, where there are latencies: our sender's own p99, as a share of the
-    measured one.
+    the target's nor ours. "lag p50 ms" and "lag p99 ms", where there are latencies: our sender's own,
+    as shares of the measured ones. unheard: share of the changes that were never heard of.
     """
-    heard = {r["phase"]: r for r in got if r["event"] == "histogram" and r["measure"] == "received"}
+    received = {r["phase"]: r for r in histograms_of(got, "received")}
     phases = phases_of(got)
     out = {WHOLE: circumstance(phases), **{r["phase"]: circumstance([r]) for r in phases}}
     for r in phases:
-        if r["phase"] in heard:
-            lag = r["generator"]["lag_p99_ns"] / max(heard[r["phase"]]["p99_ns"], 1)
-            out[r["phase"]]["lag"] = lag
+        if r["phase"] in received:
+            measured = received[r["phase"]]
+            out[r["phase"]].update({f"lag {column}": r["generator"][f"lag_{key}"] / max(measured[key], 1)
+                                    for column, key in PERCENTILES.items()})
+            out[r["phase"]]["unheard"] = round(1 - (heard_share([r]) or 0), 6)
     return out
+
+
+def capture_of(got):
+    """What a run says of the capture that it replayed, or None."""
+    keys = ("file", "warning", "updates", "changes", "left_out")
+    return next(({k: r[k] for k in keys} for r in got if r["event"] == "capture"), None)
 
 
 @dataclasses.dataclass
@@ -104,10 +138,14 @@ class Runs:
     figures: list = dataclasses.field(default_factory=list)
     phases: dict = dataclasses.field(default_factory=dict)  # The worst of circumstances().
     wrong: list = dataclasses.field(default_factory=list)
+    said: list = dataclasses.field(default_factory=list)  # Warnings of runs that were right.
+    capture: dict = None
 
-    def add(self, got):
-        """A run that was right."""
+    def add(self, got, said=""):
+        """A run that was right, and what vrslab run said on stderr all the same."""
         self.figures.append(figures(got))
+        self.said += [line for line in said.splitlines() if line not in self.said]
+        self.capture = capture_of(got) or self.capture
         for phase, now in circumstances(got).items():
             was = self.phases.setdefault(phase, now)
             for key, value in now.items():
@@ -124,7 +162,7 @@ class Runs:
     def summary(self, columns):
         medians = {c: self.median(c) for c in columns}
         return {"version": self.version, "date": self.date, "setup": self.setup,
-                "wrong": self.wrong, "phases": self.phases,
+                "wrong": self.wrong, "said": self.said, "capture": self.capture, "phases": self.phases,
                 "busy": [p for p, c in self.phases.items() if c["busy"] and p != WHOLE],
                 "medians": {c: m for c, m in medians.items() if m}}
 

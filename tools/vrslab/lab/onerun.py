@@ -14,6 +14,7 @@ import time
 import targets
 
 FIRST_PEER = {4: "10.0.16.1", 6: "fd00:0:0:10::1"}
+FIRST_ASN = targets.ASN + 1  # 1000 peers end at 65512, before the ones that vrs keeps for itself.
 READY_S = 60
 PORT_FREE_S = 5
 
@@ -74,6 +75,11 @@ def run_vrslab(words, path, progress):
         return got, run.returncode, said.read().strip()
 
 
+def first_words(family):
+    """What a run's peers are, unless the user says otherwise: a later option counts."""
+    return ["--local", FIRST_PEER[family], "--asn", str(FIRST_ASN)]
+
+
 def explain(target, got, status, said):
     """Why a run was not right, in one line."""
     result = next((r for r in got if r["event"] == "result"), {"verdict": "failed", "why": ""})
@@ -90,26 +96,28 @@ def explain(target, got, status, said):
 
 
 def measure(name, o, peers, number, progress):
-    """One run against one target: its records, and what went wrong or None."""
+    """One run against one target: its records, what went wrong or None, and what a run that was right
+    said on stderr."""
     folder = tempfile.mkdtemp(prefix=f"vrslab-{name}-")
     target = targets.TARGETS[name](folder, peers, o.paths.get(name), o.family)
-    first = FIRST_PEER[o.family]
     try:
         wrong = port_in_use(target)
         if wrong:
-            return [], wrong
+            return [], wrong, ""
         target.start()
-        wrong = wait_ready(target, first)
+        wrong = wait_ready(target, FIRST_PEER[o.family])
         if wrong:
-            return [], f"{wrong}; {target.log_end()}"
-        words = ["run", "--target", target.address, "--local", first, "--name", name, *o.run,
+            return [], f"{wrong}; {target.log_end()}", ""
+        words = ["run", "--target", target.address, "--name", name, *first_words(o.family), *o.run,
                  *target.run_options()]
         words += [w for pid in target.pids() for w in ("--pid", str(pid))]
         if o.out:
             words += ["--histograms", os.path.join(o.out, f"{name}-{number}")]
         path = os.path.join(o.out or folder, f"{name}-{number}.ndjson")
         got, status, said = run_vrslab(words, path, progress)
-        return got, (explain(target, got, status, said) if status != 0 else None)
+        return (got, explain(target, got, status, said), "") if status != 0 else (got, None, said)
     finally:
-        target.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            target.stop()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -37,24 +37,61 @@ class Missing(Exception):
     """The folder is no result of vrslab compare."""
 
 
+# What every summary.json has, and each of its targets.
+KEYS = ("vrslab", "command", "profile", "date", "machine", "repeats", "columns", "skipped",
+        "interrupted", "targets")
+TARGET_KEYS = ("version", "date", "setup", "wrong", "busy", "medians")
+
+
+def lacks(value, keys):
+    """What of an object's keys is not there, in words, or None."""
+    if not isinstance(value, dict):
+        return "it is no object"
+    gone = [k for k in keys if k not in value]
+    return f"it has no {', '.join(gone)}" if gone else None
+
+
+def load_summary(folder):
+    path = os.path.join(folder, "summary.json")
+    try:
+        with open(path, encoding="utf-8") as f:
+            got = json.load(f)
+        wrong = lacks(got, KEYS) or lacks(got["targets"], ()) or next(
+            (f"target {n}: {w}" for n, t in got["targets"].items() if (w := lacks(t, TARGET_KEYS))), None)
+    except (OSError, ValueError) as e:
+        wrong = str(e)
+    if wrong:
+        raise Missing(f"{path}: {wrong}; is it a folder of vrslab compare --out?")
+    return got
+
+
+def load_records(path):
+    """A run's. A last line that is torn (the disk was full, the run was killed) is none."""
+    with open(path, encoding="utf-8", errors="replace") as f:
+        lines = [(i, line) for i, line in enumerate(f, 1) if line.startswith("{")]
+    got = []
+    for i, line in lines:
+        try:
+            got.append(json.loads(line))
+        except ValueError as e:
+            if i != lines[-1][0]:
+                raise Missing(f"{path}: line {i}: {e}") from e
+    return got
+
+
 class Results:
     """What a folder holds."""
 
     def __init__(self, folder):
         self.folder = folder
-        try:
-            with open(os.path.join(folder, "summary.json"), encoding="utf-8") as f:
-                self.summary = json.load(f)
-        except (OSError, ValueError) as e:
-            raise Missing(f"{folder}/summary.json: {e}; is it a folder of vrslab compare --out?") from e
+        self.summary = load_summary(folder)
         self.names = list(self.summary["targets"])
 
     def runs(self, name):
         """(path without its ending, records) of every run of a target that was right."""
         out = []
         for path in sorted(glob.glob(os.path.join(glob.escape(self.folder), f"{name}-*.ndjson"))):
-            with open(path, encoding="utf-8") as f:
-                got = [json.loads(line) for line in f if line.startswith("{")]
+            got = load_records(path)
             if any(r["event"] == "result" and r["verdict"] == "right" for r in got):
                 out.append((path.removesuffix(".ndjson"), got))
         return out
@@ -248,8 +285,9 @@ def write_report(folder):
 <h2>How it was measured</h2><p>A number counts only when every receiver's table was right at the end. Latencies run
 from the time a change was due, not from when it could be sent. CPU is that of the target's processes; foreign CPU is
 what others used meanwhile, stolen what the hypervisor took. One session per peer, no policy. Who is faster is said only
-where the ranges of the repeats do not overlap, our generator was not the limit, less than {100 * verdict.OTHERS:.0f} % of the
-machine went elsewhere and, of latencies, our sender was late by less than a third of the p99.</p>{environment(summary)}
+where the ranges of the repeats do not overlap, our generator was not the limit, less than
+{100 * verdict.OTHERS:.0f} % of the machine went elsewhere and, of latencies, our sender was late by less than a third of
+the percentile and {100 - 100 * verdict.UNHEARD:.0f} % of the changes were heard of.</p>{environment(summary)}
 <p>To repeat it:</p><pre>{html.escape(shlex.join(summary['command']))}</pre></body></html>
 """
     scratch = os.path.join(folder, ".report.html")

@@ -76,7 +76,24 @@ def conditions(summary):
     """What the runs happened in: for trust, not for comparing."""
     columns = [c for c in CONDITIONS if c in summary["columns"]]
     return table(summary, columns, "Conditions. own: of the generator; foreign: of what else ran; "
-                 "stolen: by the hypervisor; lag: what our sender was late.")
+                 "stolen: by the hypervisor; lag: what our sender was late; heard: of the changes that "
+                 "receivers should hear of; overtaken: heard of only as a newer one of the prefix.")
+
+
+def of_capture(c):
+    """What is said of a capture that was replayed."""
+    damage = [f"the capture is damaged: {c['warning']}"] if c["warning"] else []
+    return [*damage, f"of the capture, {c['changes']} changes are replayed and {c['left_out']} left out "
+            "(reserved prefixes, private AS numbers, well-known communities, other senders' prefixes)"]
+
+
+def of_captures(summary):
+    """Each once: all targets have replayed the same. A damage is on stderr, too."""
+    captures = [c for t in summary["targets"].values() if (c := t.get("capture"))]
+    told = [c["warning"] for c in captures if c["warning"]]
+    said = [f"{name}: {line}" for name, t in summary["targets"].items() for line in t.get("said", [])
+            if not any(w in line for w in told)]
+    return list(dict.fromkeys(line for c in captures for line in of_capture(c))) + said
 
 
 def remarks(summary):
@@ -89,7 +106,7 @@ def remarks(summary):
         if t["busy"]:
             out.append(f"{name}: our generator was the limit in {', '.join(sorted(set(t['busy'])))}: "
                        "no ratio, and nothing can be said of who is faster")
-    return out + summary["skipped"]
+    return out + of_captures(summary) + summary["skipped"]
 
 
 def environment(summary):

@@ -18,13 +18,25 @@ import shutil
 import signal
 import subprocess
 
-ASN = 65500
+ASN = 64512  # The first private one; the peers' follow.
 ROUTER_ID = "10.0.0.4"
 ADDRESS = {4: ROUTER_ID, 6: "fd00::4"}  # By the family of sessions and routes.
 
 
 class Missing(Exception):
     """The daemon is not on this machine."""
+
+
+def children(pid):
+    """Of a process, by who says that it is the parent. (/proc/PID/task/*/children is not in every
+    kernel.) One that ends meanwhile is none."""
+    found = []
+    for other in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{other}/stat", "rb") as f:
+            # Its name is in brackets and may hold some.
+            if int(f.read().rsplit(b")", 1)[1].split()[1]) == pid:
+                found.append(int(other))
+    return found
 
 
 class Target:
@@ -34,6 +46,7 @@ class Target:
     NAME = PACKAGE = SETUP = None
     PROGRAMS = ()  # The first is the daemon.
     VERSION = ("--version",)
+    ASN = ASN
 
     def __init__(self, folder, peers, path=None, family=4):
         self.folder = folder
@@ -72,7 +85,7 @@ class Target:
         """Of the Debian package's last change; of the program's file, if it is of no package."""
         path = f"/usr/share/doc/{self.PACKAGE}/changelog.Debian.gz"
         owner = subprocess.run(["dpkg-query", "-S", os.path.realpath(self.program)],
-                               capture_output=True, check=False)
+                               capture_output=True, check=False, timeout=20)
         if owner.returncode == 0 and os.path.exists(path):
             with gzip.open(path, "rt", encoding="utf-8", errors="replace") as f:
                 for line in f:
@@ -107,11 +120,7 @@ class Target:
         """Its processes: the one started, and those that it started."""
         found = [self.process.pid]
         for pid in found:
-            try:
-                with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-                    found += [int(p) for p in f.read().split()]
-            except OSError:
-                pass
+            found += children(pid)
         return found
 
     def log_end(self, lines=5):
@@ -146,7 +155,9 @@ class Vrs(Target):
     """This project's daemon."""
 
     NAME, PACKAGE = "vrs", "vrs"
-    SETUP = "one virtualRouterIp, one session per peer; prepends its AS"
+    SETUP = "one virtualRouterIp, one session per peer; prepends its AS; a NIC is watched in the " \
+        "profiles in which next hops change"
+    ASN = 65515  # Its default.
     PROGRAMS = ()
     NIC = "vm1"  # Whose effective routes are watched.
 

@@ -4,14 +4,16 @@
 
 Only the first target is compared with each of the others, never "the fastest". Something is said when
 at least two repeats each have a number, their ranges do not overlap, and what was measured was the
-targets: not our generator, not what else ran on the machine, not our sender's own lateness.
+targets: not our generator, not what else ran on the machine, not our sender's own lateness, not the
+few changes that one of them told at all.
 """
 
 import figures
 
 OTHERS = 0.10                   # Share of the machine.
 LEAST = 1.05                    # Ratio of medians; a paced phase takes as long as its schedule.
-LAG = 1 / 3                     # Share of the p99.
+LAG = 1 / 3                     # Share of the measured percentile.
+UNHEARD = 0.05                  # Share of the changes.
 CPU_S = 10 * figures.TICK_S     # Less is mostly the clock's steps.
 
 OTHERS_TOOK = f"other programs or the hypervisor took {100 * OTHERS:.0f} % of the machine or more"
@@ -32,9 +34,18 @@ def word_of(column, phases):
 def concerned(column, phases):
     """The circumstances that a column's number comes from."""
     if column.endswith(" ms"):
-        return [c for c in phases.values() if "lag" in c]
+        return [c for c in phases.values() if f"lag {column}" in c]
     own = column.rsplit(" ", 1)[0]
     return [phases[own if own in phases else figures.WHOLE]]
+
+
+def refusal_of_latency(column, where):
+    """What spoils latencies only, or None."""
+    if any(c["unheard"] > UNHEARD for c in where):
+        return "some changes were never heard of"
+    if any(c[f"lag {column}"] > LAG for c in where):
+        return f"our sender's own lag was more than a third of the {column.split()[0]}"
+    return None
 
 
 def refusal(column, a, b):
@@ -43,14 +54,17 @@ def refusal(column, a, b):
     where = concerned(column, a["phases"]) + concerned(column, b["phases"])
     if min(len(x["values"]), len(y["values"])) < 2:
         return "one run has no spread"
+    if not where:
+        return "it is not known what they ran in"
     if any(c["busy"] for c in where):
         return "our generator was the limit"
     if any(c["others"] >= OTHERS for c in where):
         if any(c["others"] >= OTHERS and not c["short"] for c in where):
             return OTHERS_TOOK
         return "it was too short to see what else ran"
-    if column.endswith(" ms") and any(c["lag"] > LAG for c in where):
-        return "our sender's own lag was more than a third of the p99"
+    late = refusal_of_latency(column, where) if column.endswith(" ms") else None
+    if late:
+        return late
     if min(x["min"], y["min"]) < (CPU_S if column == "CPU s" else 1e-9):
         return "it is too little to be measured"
     if x["min"] <= y["max"] and y["min"] <= x["max"]:
