@@ -265,7 +265,7 @@ static int hop_of(const struct vrs_phase *p, const struct vrs_bgp_update *u)
 	for (uint16_t i = 0; u->mp_reach.n == 0 && i < u->n_attrs; i++)
 		if (u->attrs[i].code == VRS_BGP_NEXT_HOP)
 			hop = (struct vrs_span){u->attrs[i].value, u->attrs[i].size};
-	if (hop.size < width)
+	if (hop.data == NULL || hop.size < width)
 		return HOP_STRANGE;
 	memcpy(a.bytes, hop.data, width);
 	if (vrs_addr_equal(&a, &p->target))
