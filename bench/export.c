@@ -35,19 +35,16 @@ static void no_wake(void *ctx)
 /* As the I/O thread, but that nothing is sent. */
 static void take(struct lab *l)
 {
-	struct vrs_chunk *c = vrs_export_take(l->export);
+	const struct vrs_piece *p;
 	uint64_t size = 0;
 
-	while (c != NULL) {
-		struct vrs_chunk *next = c->next;
-
-		size += c->size;
-		l->messages += c->n_messages;
-		vrs_chunk_put(c);
-		c = next;
+	while ((p = vrs_outbox_peek(&l->export->outbox)) != NULL) {
+		size += p->size;
+		l->messages += p->n_messages;
+		vrs_outbox_drop(&l->export->outbox);
 	}
 	l->bytes += size;
-	atomic_fetch_add(&l->export->taken, size);
+	atomic_fetch_add(&l->export->outbox.taken, size);
 }
 
 /* Until propagation has nothing to do. */

@@ -96,7 +96,7 @@ static int visit(void *ctx, const struct vrs_prefix *p, uint32_t index)
 	if (b->visits++ == BATCH_VISITS)
 		return 1;
 	if (b->advertised) {
-		if (vrs_bitset_has(&b->export->told, index)) {
+		if (vrs_export_told(b->export, index)) {
 			uint64_t word = atomic_load(&vrs_table_entry(t, index)->export);
 
 			if (batch_add(b, p, vrs_attrs_find(t->attrs, VRS_EXPORT_ATTRS(word)), 0) !=

@@ -331,24 +331,19 @@ static bool send_some(struct vrs_neighbor *n)
 	struct vrs_export *x = n->export;
 	uint64_t sent = 0;
 
-	while (vrs_session_queued(n->session) < VRS_CONN_HIGH_WATER) {
-		struct vrs_chunk *c = x->sending;
+	const struct vrs_piece *p;
 
-		if (c == NULL)
-			c = x->sending = vrs_export_take(x);
-		if (c == NULL)
-			break;
-		struct vrs_chunk *next = c->next;
-		if (vrs_session_send(n->session, c, 0, c->size, c->n_messages) != 0)
+	while (vrs_session_queued(n->session) < VRS_CONN_HIGH_WATER &&
+		(p = vrs_outbox_peek(&x->outbox)) != NULL) {
+		if (vrs_session_send(n->session, p->chunk, p->offset, p->size, p->n_messages) != 0)
 			break; /* No memory: tried again in the next turn. */
-		x->sending = next;
-		sent += c->size;
-		vrs_chunk_put(c);
+		sent += p->size;
+		vrs_outbox_drop(&x->outbox);
 	}
 	if (sent == 0)
 		return false;
-	/* Move `taken`, then look whether propagation waits: partner of vrs_export_ready(). */
-	atomic_fetch_add(&x->taken, sent);
+	/* Move `taken`, then look whether propagation waits: partner of wait_for_room() in export.c. */
+	atomic_fetch_add(&x->outbox.taken, sent);
 	if (atomic_load(&x->blocked))
 		vrs_waker_wake(&n->server->io->propagation->waker);
 	return true;
@@ -860,7 +855,7 @@ static bool has_output(const struct vrs_io *io)
 {
 	for (const struct vrs_server *s = io->servers; s != NULL; s = s->next)
 		for (const struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next)
-			if (n->export != NULL && atomic_load(&n->export->outbox) != NULL &&
+			if (n->export != NULL && vrs_outbox_peek(&n->export->outbox) != NULL &&
 				vrs_session_queued(n->session) < VRS_CONN_HIGH_WATER)
 				return true;
 	return false;

@@ -383,25 +383,14 @@ static bool rib_turn(struct vrs_propagation *p, struct vrs_rib *rib, uint64_t no
 
 static bool rib_export(struct vrs_rib *rib, bool *pushed)
 {
-	uint64_t pending = 0, bytes = rib->cap_entries * sizeof(*rib->entry_refs);
-	bool more = false;
+	bool more = vrs_export_run(rib, pushed);
+	struct vrs_export_stat stat = vrs_export_stat(rib);
 
-	for (struct vrs_export *x = rib->exports; x != NULL; x = x->next) {
-		if (vrs_export_ready(x)) {
-			vrs_rcu_enter();
-			*pushed |= vrs_export_run(x);
-			vrs_rcu_leave();
-			more |= vrs_export_ready(x);
-		}
-		pending += x->pending.n;
-		/* Two bits an entry, and what is encoded and not sent. */
-		bytes += rib->cap_entries / 4 +
-			atomic_load_explicit(&x->pushed, memory_order_relaxed) -
-			atomic_load_explicit(&x->taken, memory_order_relaxed);
-	}
-	atomic_store_explicit(&rib->pending, pending, memory_order_relaxed);
-	atomic_store_explicit(
-		&rib->bytes, bytes + vrs_snapshot_bytes(rib->snapshot), memory_order_relaxed);
+	atomic_store_explicit(&rib->pending, stat.pending, memory_order_relaxed);
+	atomic_store_explicit(&rib->bytes,
+		stat.bytes + rib->cap_entries * sizeof(*rib->entry_refs) +
+			vrs_snapshot_bytes(rib->snapshot),
+		memory_order_relaxed);
 	return more;
 }
 
@@ -451,9 +440,8 @@ static bool has_work(struct vrs_propagation *p)
 	for (struct vrs_rib *rib = p->ribs; rib != NULL; rib = rib->next) {
 		if (!vrs_spsc_empty(&rib->table->dirty) || rib->retry.n > 0)
 			return true;
-		for (struct vrs_export *x = rib->exports; x != NULL; x = x->next)
-			if (vrs_export_ready(x))
-				return true;
+		if (vrs_export_ready(rib))
+			return true;
 	}
 	return false;
 }

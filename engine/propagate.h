@@ -42,13 +42,14 @@ struct vrs_rib {
 
 	/* Propagation's. */
 	struct vrs_export *exports;
+	struct vrs_export_group *export_groups;
 	struct vrs_prefix *system; /* The network's prefixes, told to every peer. */
 	size_t n_system;
 	uint32_t *group_refs; /* By group: prefixes of the open version that have it. */
 	uint32_t cap_groups;
 	struct vrs_idle_group *idle; /* Groups the writer has let go of. */
 	size_t n_idle, cap_idle;
-	uint16_t *entry_refs; /* By entry: exports that have it told or pending. */
+	uint16_t *entry_refs; /* By entry: groups that have it told or pending. */
 	uint32_t cap_entries;
 	struct vrs_bitset retry; /* Entries that found no memory; looked at again. */
 	bool gave_back;          /* Something for the writer since the last turn. */

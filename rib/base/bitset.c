@@ -22,6 +22,23 @@ void vrs_bitset_fini(struct vrs_bitset *b)
 	vrs_bitset_init(b, b->tag);
 }
 
+int vrs_bitset_copy(struct vrs_bitset *to, const struct vrs_bitset *from)
+{
+	for (unsigned l = 0; l < LEVELS; l++) {
+		if (from->words[l] == 0)
+			continue;
+		to->level[l] = vrs_mem_alloc(to->tag, from->words[l] * sizeof(uint64_t));
+		if (to->level[l] == NULL) {
+			vrs_bitset_fini(to);
+			return -ENOMEM;
+		}
+		memcpy(to->level[l], from->level[l], from->words[l] * sizeof(uint64_t));
+		to->words[l] = from->words[l];
+	}
+	to->n = from->n;
+	return 0;
+}
+
 /* Each level doubles on its own, so a failure half-way leaves a larger but sound set. */
 static int grow(struct vrs_bitset *b, uint32_t i)
 {

@@ -28,6 +28,9 @@ struct vrs_bitset {
 void vrs_bitset_init(struct vrs_bitset *b, enum vrs_mem_tag tag);
 void vrs_bitset_fini(struct vrs_bitset *b);
 
+/** Make @p to, which is empty, a copy. @return 0 or -ENOMEM: it is empty still. */
+VRS_NODISCARD int vrs_bitset_copy(struct vrs_bitset *to, const struct vrs_bitset *from);
+
 /** Add @p i. @return 1 when it is new, 0 when it was there, -ENOMEM. */
 VRS_NODISCARD int vrs_bitset_add(struct vrs_bitset *b, uint32_t i);
 
