@@ -548,7 +548,11 @@ static bool make_room(struct vrs_export_group *g)
 	for (struct vrs_export *x = g->members, *next; x != NULL; x = next) {
 		next = x->next_member;
 		if (!has_room(x, VRS_EXPORT_LAG)) {
-			if (!leave(x))
+			/* Full of small pieces that its I/O thread has had no time for: wait for that. */
+			if (vrs_outbox_bytes(&x->outbox) < VRS_EXPORT_LAG &&
+				!atomic_load(&x->slow) && !wait_for_room(x, VRS_EXPORT_LAG))
+				return false;
+			if (!has_room(x, VRS_EXPORT_LAG) && !leave(x))
 				return false;
 		} else if (x->system_due) {
 			return false; /* What the network withdrew goes first: in the next turn. */

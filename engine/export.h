@@ -22,8 +22,8 @@
  *
  * A session begins in a group of its own, and joins its kind's when it has been told everything
  * and that group has nothing pending: then both know the same. It leaves for a group of its own, with
- * a copy of what was told, when it asks for a refresh, or when it reads so slowly that more than
- * VRS_EXPORT_LAG waits for it while others read on.
+ * a copy of what was told, when it asks for a refresh, or when it reads so slowly that its outbox is
+ * full, or more than VRS_EXPORT_LAG waits for it, while others read on.
  *
  * **Threads.** The I/O thread makes and frees a vrs_export and drains its outbox; propagation
  * does everything between. **Bound.** Propagation stops encoding for a group when each of its
@@ -86,6 +86,7 @@ struct vrs_export {
 	/* Between the threads. */
 	struct vrs_outbox outbox;
 	_Atomic bool blocked;     /* Propagation waits for the outbox to empty. */
+	_Atomic bool slow;        /* Its session takes no more now: the peer reads slowly. I/O. */
 	_Atomic bool closed;      /* The session is over. */
 	_Atomic uint32_t refresh; /* Families asked for again (RFC 2918). */
 	_Atomic uint32_t n_told;  /* Prefixes the peer has from us, the network's own included. */

@@ -329,9 +329,8 @@ static void on_down(void *user, struct vrs_session *session, const struct vrs_se
 static bool send_some(struct vrs_neighbor *n)
 {
 	struct vrs_export *x = n->export;
-	uint64_t sent = 0;
-
 	const struct vrs_piece *p;
+	uint64_t sent = 0;
 
 	while (vrs_session_queued(n->session) < VRS_CONN_HIGH_WATER &&
 		(p = vrs_outbox_peek(&x->outbox)) != NULL) {
@@ -340,6 +339,9 @@ static bool send_some(struct vrs_neighbor *n)
 		sent += p->size;
 		vrs_outbox_drop(&x->outbox);
 	}
+	bool slow = vrs_session_queued(n->session) >= VRS_CONN_HIGH_WATER;
+	if (slow != atomic_load_explicit(&x->slow, memory_order_relaxed))
+		atomic_store(&x->slow, slow);
 	if (sent == 0)
 		return false;
 	/* Move `taken`, then look whether propagation waits: partner of wait_for_room() in export.c. */
