@@ -166,8 +166,18 @@ static bool is_idle(const struct vrs_export *x)
 		atomic_load_explicit(&x->refresh, memory_order_relaxed) == 0;
 }
 
-/* A group of one that has told everything joins the others of its kind. They have nothing pending
- * either: both have looked at every entry as it is, so both have told the same. */
+/* Whether two groups of a kind have told the same. Having nothing pending is not enough: a change
+ * that is still on its way here may have been seen by one of them and not by the other. When it
+ * comes, both look again. With which attributes they told it does not matter: then all are told. */
+static bool know_the_same(const struct vrs_export_group *a, const struct vrs_export_group *b)
+{
+	uint32_t n = VRS_MIN(a->cap_sources, b->cap_sources);
+
+	return a->pending.n == 0 && b->pending.n == 0 && vrs_bitset_equal(&a->told, &b->told) &&
+		(n == 0 || memcmp(a->sources, b->sources, n * sizeof(*a->sources)) == 0);
+}
+
+/* A group of one that has told everything joins the others of its kind. */
 static void join(struct vrs_export_group *g)
 {
 	struct vrs_export *x = g->members;
@@ -179,7 +189,7 @@ static void join(struct vrs_export_group *g)
 		others = others->next;
 	if (others == NULL) {
 		g->open = true;
-	} else if (others->pending.n == 0) {
+	} else if (know_the_same(g, others)) {
 		member_remove(x);
 		member_add(others, x);
 	}

@@ -21,7 +21,7 @@
  * are told a withdrawal, as they had heard the path before.
  *
  * A session begins in a group of its own, and joins its kind's when it has been told everything
- * and that group has nothing pending: then both know the same. It leaves for a group of its own, with
+ * and both have told the same. It leaves for a group of its own, with
  * a copy of what was told, when it asks for a refresh, or when it reads so slowly that its outbox is
  * full, or more than VRS_EXPORT_LAG waits for it, while others read on.
  *

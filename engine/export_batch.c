@@ -107,8 +107,10 @@ static bool any_of(const struct vrs_export_group *g, uint16_t connection)
 
 void vrs_export_forget(struct vrs_export_group *g, uint32_t index)
 {
-	if (vrs_bitset_remove(&g->told, index))
-		g->of_source[g->sources[index]]--;
+	if (!vrs_bitset_remove(&g->told, index))
+		return;
+	g->of_source[g->sources[index]]--;
+	g->sources[index] = 0; /* So that two groups can be compared. */
 }
 
 /* Make an array of `size`-byte items long enough for `index`. @return false: no memory. */

@@ -39,6 +39,15 @@ int vrs_bitset_copy(struct vrs_bitset *to, const struct vrs_bitset *from)
 	return 0;
 }
 
+bool vrs_bitset_equal(const struct vrs_bitset *a, const struct vrs_bitset *b)
+{
+	size_t words = a->words[0] < b->words[0] ? a->words[0] : b->words[0];
+
+	/* As many members, and the same ones below the shorter one's end: there are no others. */
+	return a->n == b->n &&
+		(words == 0 || memcmp(a->level[0], b->level[0], words * sizeof(*a->level[0])) == 0);
+}
+
 /* Each level doubles on its own, so a failure half-way leaves a larger but sound set. */
 static int grow(struct vrs_bitset *b, uint32_t i)
 {

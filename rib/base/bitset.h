@@ -31,6 +31,9 @@ void vrs_bitset_fini(struct vrs_bitset *b);
 /** Make @p to, which is empty, a copy. @return 0 or -ENOMEM: it is empty still. */
 VRS_NODISCARD int vrs_bitset_copy(struct vrs_bitset *to, const struct vrs_bitset *from);
 
+/** @return Whether both have the same members. */
+bool vrs_bitset_equal(const struct vrs_bitset *a, const struct vrs_bitset *b);
+
 /** Add @p i. @return 1 when it is new, 0 when it was there, -ENOMEM. */
 VRS_NODISCARD int vrs_bitset_add(struct vrs_bitset *b, uint32_t i);
 

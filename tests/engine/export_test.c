@@ -353,6 +353,36 @@ static void test_a_peer_that_comes_later_hears_all_and_joins(void **state)
 	assert_int_equal(atomic_load(&l->peers[3].export->n_told), 512);
 }
 
+/* Propagation hears of 1024 changes a turn. Who comes up sees the RIB as it is, ahead of a group that
+ * has not heard of all of them yet: they must not become one before. */
+static void test_nobody_joins_who_has_seen_another_moment(void **state)
+{
+	struct lab *l = *state;
+
+	come_up(l, 0);
+	come_up(l, 1);
+	for (unsigned i = 0; i < 5; i++)
+		announce(l, 0, i * 512, 512, 7, 1);
+	settle(l, 3);
+	for (unsigned i = 0; i < 5 * 512; i++)
+		withdraw(l, 0, i);
+	come_up(l, 3);
+	settle(l, 11);
+	assert_int_equal(l->peers[1].n_withdrawn, 5 * 512);
+	assert_int_equal(l->peers[3].n_withdrawn, 0);
+	assert_int_equal(l->peers[3].n_eor, 2);
+	assert_ptr_equal(l->peers[3].export->group, l->peers[1].export->group);
+	/* Likewise with routes that come. */
+	go_down(l, 3);
+	for (unsigned i = 0; i < 5; i++)
+		announce(l, 0, i * 512, 512, 8, 1);
+	come_up(l, 3);
+	settle(l, 11);
+	assert_memory_equal(l->peers[3].heard, l->peers[1].heard, sizeof(l->peers[3].heard));
+	assert_int_equal(atomic_load(&l->peers[3].export->n_told), 5 * 512);
+	assert_ptr_equal(l->peers[3].export->group, l->peers[1].export->group);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -363,6 +393,7 @@ int main(void)
 		TEST(test_a_peer_that_reads_nothing_delays_nobody),
 		TEST(test_a_refresh_is_told_to_one),
 		TEST(test_a_peer_that_comes_later_hears_all_and_joins),
+		TEST(test_nobody_joins_who_has_seen_another_moment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
