@@ -13,6 +13,8 @@
 #include "io/bgp/open.h"
 #include "io/bgp/refresh.h"
 
+enum { STUCK_MS = 50 }; /* So long others wait for a peer that does not read, once. */
+
 /* --- Groups --- */
 
 /* Whether two peers hear the same of learned routes, but for their own. */
@@ -166,15 +168,37 @@ static bool is_idle(const struct vrs_export *x)
 		atomic_load_explicit(&x->refresh, memory_order_relaxed) == 0;
 }
 
-/* Whether two groups of a kind have told the same. Having nothing pending is not enough: a change
- * that is still on its way here may have been seen by one of them and not by the other. When it
- * comes, both look again. With which attributes they told it does not matter: then all are told. */
-static bool know_the_same(const struct vrs_export_group *a, const struct vrs_export_group *b)
+/* Whether a peer of connection @p c was told an entry, if it is in that group. */
+static bool told_to(const struct vrs_export_group *g, uint32_t index, uint16_t c)
+{
+	return vrs_bitset_has(&g->told, index) && g->sources[index] != c;
+}
+
+static bool told_within(
+	const struct vrs_export_group *a, const struct vrs_export_group *b, uint16_t c)
+{
+	for (int64_t i = vrs_bitset_next(&a->told, 0); i >= 0;
+		i = vrs_bitset_next(&a->told, (uint32_t)i + 1))
+		if (told_to(a, (uint32_t)i, c) != told_to(b, (uint32_t)i, c))
+			return false;
+	return true;
+}
+
+/* Whether a peer was told the same in one group of a kind as in the other. Having nothing pending is
+ * not enough: a change that is still on its way here may have been seen by one of them and not by
+ * the other. When it comes, both look again. With which attributes they told does not matter: then
+ * all are told again. */
+static bool know_the_same(
+	const struct vrs_export_group *a, const struct vrs_export_group *b, uint16_t connection)
 {
 	uint32_t n = VRS_MIN(a->cap_sources, b->cap_sources);
 
-	return a->pending.n == 0 && b->pending.n == 0 && vrs_bitset_equal(&a->told, &b->told) &&
-		(n == 0 || memcmp(a->sources, b->sources, n * sizeof(*a->sources)) == 0);
+	if (a->pending.n > 0 || b->pending.n > 0)
+		return false;
+	if (vrs_bitset_equal(&a->told, &b->told) &&
+		(n == 0 || memcmp(a->sources, b->sources, n * sizeof(*a->sources)) == 0))
+		return true;
+	return told_within(a, b, connection) && told_within(b, a, connection);
 }
 
 /* A group of one that has told everything joins the others of its kind. */
@@ -185,11 +209,14 @@ static void join(struct vrs_export_group *g)
 
 	if (g->open || g->pending.n > 0 || !is_idle(x))
 		return;
+	/* With changes on their way it would be in vain, and it is a pass over all that is told. */
+	if (g->rib->retry.n > 0 || !vrs_spsc_empty(&g->rib->table->dirty))
+		return;
 	while (others != NULL && !(others->open && same_kind(&others->kind, &g->kind)))
 		others = others->next;
 	if (others == NULL) {
 		g->open = true;
-	} else if (know_the_same(g, others)) {
+	} else if (know_the_same(g, others, x->peer.connection)) {
 		member_remove(x);
 		member_add(others, x);
 	}
@@ -372,6 +399,13 @@ static void mark_all(struct vrs_export_group *g, uint8_t families)
 	}
 }
 
+void vrs_export_mark_gateways(struct vrs_rib *rib)
+{
+	for (struct vrs_export_group *g = rib->export_groups; g != NULL; g = g->next)
+		if (g->kind.class != VRS_CLASS_NVA)
+			mark_all(g, g->kind.families);
+}
+
 void vrs_export_mark_all(struct vrs_export *x)
 {
 	mark_all(x->group, x->peer.families);
@@ -435,18 +469,34 @@ static bool wait_for_room(struct vrs_export *x, uint64_t window)
 	return has_room(x, window);
 }
 
-/* Of those that the last batch was for: who sends what the others hear has room without end. */
-static bool any_has_room(struct vrs_export_group *g)
+/* A peer that is being waited for in vain: nothing of what is for it has gone for a while. */
+static bool is_stuck(const struct vrs_export *x, uint64_t now_ms)
 {
-	bool any = false, fed = false;
+	uint64_t since = atomic_load(&x->stuck_ms);
+
+	return since != 0 && now_ms >= since + STUCK_MS;
+}
+
+/* Whether a group can tell something now. It goes by the quickest of those that the last batch was
+ * for (who sends what the others hear has room without end); when they are all stuck, by the rest.
+ * A member that falls behind is shed; one whose outbox is full only because its I/O thread has had
+ * no time is waited for. */
+static bool can_go(struct vrs_export_group *g, uint64_t now_ms)
+{
+	bool fed = false, fed_room = false, fed_stuck = true, room = false;
 
 	for (struct vrs_export *x = g->members; x != NULL; x = x->next_member) {
+		bool has = wait_for_room(x, VRS_EXPORT_WINDOW);
+
 		fed |= x->fed;
-		any |= x->fed && wait_for_room(x, VRS_EXPORT_WINDOW);
+		fed_room |= x->fed && has;
+		fed_stuck &= !x->fed || has || is_stuck(x, now_ms);
+		room |= has;
+		if (!has_room(x, VRS_EXPORT_LAG) && vrs_outbox_bytes(&x->outbox) < VRS_EXPORT_LAG &&
+			!is_stuck(x, now_ms))
+			return false;
 	}
-	for (struct vrs_export *x = g->members; x != NULL && !fed; x = x->next_member)
-		any |= wait_for_room(x, VRS_EXPORT_WINDOW);
-	return any;
+	return fed_room || (room && (!fed || fed_stuck));
 }
 
 /* --- Running --- */
@@ -458,11 +508,14 @@ static bool is_due(const struct vrs_export *x)
 		(x->group->pending.n == 0 && (x->eor_due | x->eorr_due) != 0);
 }
 
-bool vrs_export_ready(struct vrs_rib *rib)
+bool vrs_export_ready(struct vrs_rib *rib, uint64_t now_ms)
 {
-	for (struct vrs_export_group *g = rib->export_groups; g != NULL; g = g->next)
-		if (g->pending.n > 0 && any_has_room(g))
+	rib->export_waits = false;
+	for (struct vrs_export_group *g = rib->export_groups; g != NULL; g = g->next) {
+		if (g->pending.n > 0 && can_go(g, now_ms))
 			return true;
+		rib->export_waits |= g->pending.n > 0;
+	}
 	for (struct vrs_export *x = rib->exports; x != NULL; x = x->next)
 		if (is_due(x) && wait_for_room(x, VRS_EXPORT_LAG))
 			return true;
@@ -549,21 +602,21 @@ static bool run_alone(struct vrs_export *x, bool behind)
 	return any;
 }
 
-/* A group goes on when some of its peers have room. Those that lag too far behind have a group of
- * their own from then on. @return false: not now. */
-static bool make_room(struct vrs_export_group *g)
+/* Before a batch: a peer that others do not wait for any longer gets a group of its own, one a turn, as
+ * it is a pass over all that is told. @return false: not now. */
+static bool shed(struct vrs_export_group *g, uint64_t now_ms)
 {
-	if (!any_has_room(g))
-		return false;
+	bool left = false;
+
 	for (struct vrs_export *x = g->members, *next; x != NULL; x = next) {
+		bool lags = !has_room(x, VRS_EXPORT_LAG) ||
+			(!has_room(x, VRS_EXPORT_WINDOW) && is_stuck(x, now_ms));
+
 		next = x->next_member;
-		if (!has_room(x, VRS_EXPORT_LAG)) {
-			/* Full of small pieces that its I/O thread has had no time for: wait for that. */
-			if (vrs_outbox_bytes(&x->outbox) < VRS_EXPORT_LAG &&
-				!atomic_load(&x->slow) && !wait_for_room(x, VRS_EXPORT_LAG))
+		if (lags && g->n_members > 1) {
+			if (left || !leave(x))
 				return false;
-			if (!has_room(x, VRS_EXPORT_LAG) && !leave(x))
-				return false;
+			left = true;
 		} else if (x->system_due) {
 			return false; /* What the network withdrew goes first: in the next turn. */
 		}
@@ -571,12 +624,12 @@ static bool make_room(struct vrs_export_group *g)
 	return true;
 }
 
-static bool run_group(struct vrs_export_group *g)
+static bool run_group(struct vrs_export_group *g, uint64_t now_ms)
 {
 	static _Thread_local struct vrs_out out;
 	bool any = false;
 
-	if (g->pending.n == 0 || !make_room(g))
+	if (g->pending.n == 0 || !can_go(g, now_ms) || !shed(g, now_ms))
 		return false;
 	vrs_out_init(&out);
 	vrs_export_batch(g, &out);
@@ -590,7 +643,7 @@ static bool run_group(struct vrs_export_group *g)
 	return any;
 }
 
-bool vrs_export_run(struct vrs_rib *rib, bool *pushed)
+bool vrs_export_run(struct vrs_rib *rib, uint64_t now_ms, bool *pushed)
 {
 	vrs_rcu_enter();
 	for (struct vrs_export *x = rib->exports; x != NULL; x = x->next) {
@@ -599,7 +652,7 @@ bool vrs_export_run(struct vrs_rib *rib, bool *pushed)
 	}
 	for (struct vrs_export_group *g = rib->export_groups, *next; g != NULL; g = next) {
 		next = g->next;
-		*pushed |= run_group(g);
+		*pushed |= run_group(g, now_ms);
 	}
 	for (struct vrs_export *x = rib->exports; x != NULL; x = x->next)
 		*pushed |= run_alone(x, true);
@@ -608,7 +661,7 @@ bool vrs_export_run(struct vrs_rib *rib, bool *pushed)
 		join(g);
 	}
 	vrs_rcu_leave();
-	return vrs_export_ready(rib);
+	return vrs_export_ready(rib, now_ms);
 }
 
 struct vrs_export_stat vrs_export_stat(const struct vrs_rib *rib)

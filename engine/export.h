@@ -22,12 +22,13 @@
  *
  * A session begins in a group of its own, and joins its kind's when it has been told everything
  * and both have told the same. It leaves for a group of its own, with
- * a copy of what was told, when it asks for a refresh, or when it reads so slowly that its outbox is
- * full, or more than VRS_EXPORT_LAG waits for it, while others read on.
+ * a copy of what was told, when it asks for a refresh, or when it reads so slowly that more than
+ * VRS_EXPORT_LAG waits for it, or takes nothing at all for 50 ms, while others read on.
  *
  * **Threads.** The I/O thread makes and frees a vrs_export and drains its outbox; propagation
- * does everything between. **Bound.** Propagation stops encoding for a group when each of its
- * sessions has VRS_EXPORT_WINDOW bytes waiting, until the I/O thread has taken some.
+ * does everything between. **Bound.** Propagation stops encoding for a group when the quickest
+ * of those that it has something for has VRS_EXPORT_WINDOW bytes waiting, until the I/O thread has
+ * taken some.
  *
  * **Life.** io: new, submit -> propagation: start ... -> io: close -> propagation: stop, hand
  * back -> io: free.
@@ -76,7 +77,8 @@ struct vrs_export_group {
 	uint16_t *sources;   /* By entry, while it is told: the connection that it came from. */
 	uint32_t *of_source; /* By connection: how many told entries came from it. */
 	uint32_t cap_sources, cap_of_source;
-	uint32_t cursor; /* Where the next batch begins. */
+	uint32_t cursor;   /* Where the next batch begins. */
+	uint64_t last_key; /* Where the last one ended for want of room: its jobs' key. */
 };
 
 struct vrs_export {
@@ -85,8 +87,9 @@ struct vrs_export {
 
 	/* Between the threads. */
 	struct vrs_outbox outbox;
-	_Atomic bool blocked;     /* Propagation waits for the outbox to empty. */
-	_Atomic bool slow;        /* Its session takes no more now: the peer reads slowly. I/O. */
+	_Atomic bool blocked; /* Propagation waits for the outbox to empty. */
+	_Atomic uint64_t
+		stuck_ms;         /* Since when its session has taken nothing; 0 = it takes. I/O. */
 	_Atomic bool closed;      /* The session is over. */
 	_Atomic uint32_t refresh; /* Families asked for again (RFC 2918). */
 	_Atomic uint32_t n_told;  /* Prefixes the peer has from us, the network's own included. */
@@ -120,18 +123,22 @@ void vrs_export_stop(struct vrs_export *x);
 /** An entry's export word changed: every receiver is to look at it. Propagation. */
 void vrs_export_mark(struct vrs_rib *rib, uint32_t index);
 
+/** Everything is to be looked at again for the groups of gateways. Propagation, in a read section. */
+void vrs_export_mark_gateways(struct vrs_rib *rib);
+
 /** Everything is to be looked at again for the peer's group. Propagation, in a read section. */
 void vrs_export_mark_all(struct vrs_export *x);
 
 /** The network's prefixes changed (rib->system). Propagation. */
 void vrs_export_system_changed(struct vrs_rib *rib, const struct vrs_prefix *old, size_t n_old);
 
-/** Whether anything can be told to anyone now. Propagation. */
-bool vrs_export_ready(struct vrs_rib *rib);
+/** Whether anything can be told to anyone now; when not, rib->export_waits says whether somebody is
+ *  waited for: ask again within 20 ms. Propagation. */
+bool vrs_export_ready(struct vrs_rib *rib, uint64_t now_ms);
 
 /** Encode a batch for every group. Propagation. @return Whether there is more to do at once.
  *  @param[out] pushed  Set when something was put into an outbox. */
-bool vrs_export_run(struct vrs_rib *rib, bool *pushed);
+bool vrs_export_run(struct vrs_rib *rib, uint64_t now_ms, bool *pushed);
 
 /** What waits: entries to be looked at, over all peers, and bytes of the sets and what is encoded.
  *  Propagation. */

@@ -288,12 +288,13 @@ static void write_announcements(struct vrs_export_group *g, struct vrs_out *o,
 		for (; i < n; i++) {
 			struct vrs_prefix p = prefix_of(g, &jobs[i]);
 
-			if (!vrs_bgp_pack_add(&pack, &p))
-				break;
+			/* First: what is told and not remembered would never be withdrawn. */
 			if (!remember(g, jobs[i].index, source)) {
 				o->failed = true;
 				break;
 			}
+			if (!vrs_bgp_pack_add(&pack, &p))
+				break;
 			settle(g, jobs[i].index);
 		}
 		/* At least one prefix fits every message that pack_begin() accepts. */
@@ -403,12 +404,12 @@ static void announce_block(
 	}
 }
 
-void vrs_export_batch(struct vrs_export_group *g, struct vrs_out *o)
+/* Jobs of one kind, family and source after the other. @return Where it ended, for want of room. */
+static size_t run(struct vrs_export_group *g, struct vrs_out *o, struct job *jobs, size_t n)
 {
-	static _Thread_local struct job jobs[BATCH];
-	size_t n = collect(g, jobs);
+	size_t i = 0;
 
-	for (size_t i = 0, end; i < n && goes_on(o); i = end) {
+	for (size_t end; i < n && goes_on(o); i = end) {
 		for (end = i + 1; end < n && jobs[end].key >> 32 == jobs[i].key >> 32; end++)
 			;
 		if (jobs[i].key & JOB_ANNOUNCE)
@@ -416,4 +417,19 @@ void vrs_export_batch(struct vrs_export_group *g, struct vrs_out *o)
 		else
 			withdraw(g, o, jobs + i, end - i);
 	}
+	return i;
+}
+
+void vrs_export_batch(struct vrs_export_group *g, struct vrs_out *o)
+{
+	static _Thread_local struct job jobs[BATCH];
+	size_t n = collect(g, jobs), first = 0;
+
+	/* From where there was no room any more: what stands behind has its turn under any load. */
+	while (first < n && jobs[first].key < g->last_key)
+		first++;
+	size_t end = first + run(g, o, jobs + first, n - first);
+	if (end == n)
+		end = run(g, o, jobs, first);
+	g->last_key = end < n && !goes_on(o) ? jobs[end].key : 0;
 }

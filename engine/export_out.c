@@ -9,6 +9,7 @@
 
 enum {
 	CHUNK_SIZE = 131072, /* Messages are at most 64 KiB, so two always fit. */
+	SMALL_CHUNK = 16384,
 	MASK = VRS_OUTBOX_PIECES - 1,
 };
 
@@ -33,13 +34,31 @@ void vrs_outbox_drop(struct vrs_outbox *b)
 	atomic_store(&b->head, head + 1);
 }
 
+/* A small piece of a large chunk would pin all of it: it is copied. @return Its chunk, with a
+ * reference. */
+static struct vrs_chunk *chunk_of(const struct vrs_piece *p, uint32_t *offset)
+{
+	struct vrs_chunk *own = NULL;
+
+	*offset = p->offset;
+	if (p->chunk->capacity >= SMALL_CHUNK && p->size < p->chunk->capacity / 16)
+		own = vrs_chunk_new(p->size);
+	if (own == NULL)
+		return vrs_chunk_get(p->chunk);
+	memcpy(own->data, p->chunk->data + p->offset, p->size);
+	own->size = p->size;
+	*offset = 0;
+	return own;
+}
+
 static void push(struct vrs_outbox *b, const struct vrs_piece *p)
 {
 	uint32_t tail = atomic_load_explicit(&b->tail, memory_order_relaxed);
+	struct vrs_piece *to = &b->pieces[tail & MASK];
 
 	assert(vrs_outbox_room(b) > 0);
-	b->pieces[tail & MASK] = *p;
-	(void)vrs_chunk_get(p->chunk);
+	*to = *p;
+	to->chunk = chunk_of(p, &to->offset);
 	atomic_fetch_add_explicit(&b->pushed, p->size, memory_order_relaxed);
 	/* Release: the taker sees piece and bytes. */
 	atomic_store_explicit(&b->tail, tail + 1, memory_order_release);

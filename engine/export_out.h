@@ -11,8 +11,8 @@
  * A vrs_out collects whole messages in shared chunks, each message for everybody, for everybody
  * but the sessions of one connection (whose own routes it announces), or for that connection's
  * sessions alone (a withdrawal of what they had heard from somebody else). What follows each
- * other for the same listeners is one *segment*. vrs_out_flush() gives a session the segments
- * that are for it, neighbouring ones in one *piece*: nothing is copied.
+ * other for the same listeners is one *segment*. vrs_out_give() gives a session the segments
+ * that are for it, neighbouring ones in one *piece*; nothing is copied but what is small.
  *
  * A session's outbox is a ring of pieces. Propagation fills it, the I/O thread empties it; they
  * share no lock. Each piece holds a reference to its chunk.
@@ -46,7 +46,7 @@ struct vrs_outbox {
 	struct vrs_piece pieces[VRS_OUTBOX_PIECES];
 };
 
-/** Bytes pushed and not yet taken. Any thread. */
+/** Bytes pushed and not yet taken. Its two threads. */
 static inline uint64_t vrs_outbox_bytes(const struct vrs_outbox *b)
 {
 	return atomic_load(&b->pushed) - atomic_load(&b->taken);
@@ -96,7 +96,7 @@ void vrs_out_init(struct vrs_out *o);
 /** Whom the messages that follow are for. */
 void vrs_out_address(struct vrs_out *o, enum vrs_out_mode mode, uint16_t connection);
 
-/** Whether it takes more. When not, flush it and go on with another. */
+/** Whether it takes more. When not, the rest waits for the next one. */
 bool vrs_out_has_room(const struct vrs_out *o);
 
 /** @return Room for @p need bytes in one piece; NULL if out of memory (o->failed). */

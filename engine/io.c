@@ -325,6 +325,20 @@ static void on_down(void *user, struct vrs_session *session, const struct vrs_se
 
 /* --- Sending --- */
 
+/* Since when a session that is full has taken nothing: propagation does not make others wait for it. */
+static void note_stuck(struct vrs_neighbor *n, bool moved)
+{
+	struct vrs_export *x = n->export;
+	uint64_t was = atomic_load_explicit(&x->stuck_ms, memory_order_relaxed), now = was;
+
+	if (moved || vrs_session_queued(n->session) < VRS_CONN_HIGH_WATER)
+		now = 0;
+	else if (was == 0)
+		now = VRS_MAX(n->server->io->wheel.now_ms, (uint64_t)1);
+	if (now != was)
+		atomic_store(&x->stuck_ms, now);
+}
+
 /* Hand what was encoded to the transport while it has room. */
 static bool send_some(struct vrs_neighbor *n)
 {
@@ -339,9 +353,7 @@ static bool send_some(struct vrs_neighbor *n)
 		sent += p->size;
 		vrs_outbox_drop(&x->outbox);
 	}
-	bool slow = vrs_session_queued(n->session) >= VRS_CONN_HIGH_WATER;
-	if (slow != atomic_load_explicit(&x->slow, memory_order_relaxed))
-		atomic_store(&x->slow, slow);
+	note_stuck(n, sent > 0);
 	if (sent == 0)
 		return false;
 	/* Move `taken`, then look whether propagation waits: partner of wait_for_room() in export.c. */

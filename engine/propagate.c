@@ -114,9 +114,7 @@ void vrs_rib_set_branch_to_branch(struct vrs_rib *rib, bool on)
 	if (atomic_exchange(&rib->branch_to_branch, on) == on)
 		return;
 	vrs_rcu_enter();
-	for (struct vrs_export *x = rib->exports; x != NULL; x = x->next)
-		if (x->peer.class != VRS_CLASS_NVA)
-			vrs_export_mark_all(x);
+	vrs_export_mark_gateways(rib);
 	vrs_rcu_leave();
 }
 
@@ -381,9 +379,9 @@ static bool rib_turn(struct vrs_propagation *p, struct vrs_rib *rib, uint64_t no
 	return n == BATCH;
 }
 
-static bool rib_export(struct vrs_rib *rib, bool *pushed)
+static bool rib_export(struct vrs_rib *rib, uint64_t now_ms, bool *pushed)
 {
-	bool more = vrs_export_run(rib, pushed);
+	bool more = vrs_export_run(rib, now_ms, pushed);
 	struct vrs_export_stat stat = vrs_export_stat(rib);
 
 	atomic_store_explicit(&rib->pending, stat.pending, memory_order_relaxed);
@@ -417,7 +415,7 @@ bool vrs_propagation_turn(struct vrs_propagation *p)
 	vrs_rcu_leave();
 	for (struct vrs_rib *rib = p->ribs; rib != NULL; rib = rib->next) {
 		more |= rib_turn(p, rib, now_ms);
-		more |= rib_export(rib, &pushed);
+		more |= rib_export(rib, now_ms, &pushed);
 		groups(rib);
 		pushed |= rib->gave_back;
 		rib->gave_back = false;
@@ -440,9 +438,17 @@ static bool has_work(struct vrs_propagation *p)
 	for (struct vrs_rib *rib = p->ribs; rib != NULL; rib = rib->next) {
 		if (!vrs_spsc_empty(&rib->table->dirty) || rib->retry.n > 0)
 			return true;
-		if (vrs_export_ready(rib))
+		if (vrs_export_ready(rib, vrs_clock_ms(&p->clock)))
 			return true;
 	}
+	return false;
+}
+
+static bool waits(const struct vrs_propagation *p)
+{
+	for (const struct vrs_rib *rib = p->ribs; rib != NULL; rib = rib->next)
+		if (rib->export_waits)
+			return true;
 	return false;
 }
 
@@ -455,8 +461,9 @@ void vrs_propagation_run(struct vrs_propagation *p)
 		if (!has_work(p)) {
 			struct pollfd pfd = {.fd = p->waker.fd, .events = POLLIN};
 
-			/* Pins, limbo and idle groups are looked at twice a second at least. */
-			(void)poll(&pfd, 1, 500);
+			/* Pins, limbo and idle groups are looked at twice a second at least; peers that
+			 * are waited for more often. */
+			(void)poll(&pfd, 1, waits(p) ? 20 : 500);
 		}
 		vrs_waker_disarm(&p->waker);
 	}

@@ -43,6 +43,7 @@ struct vrs_rib {
 	/* Propagation's. */
 	struct vrs_export *exports;
 	struct vrs_export_group *export_groups;
+	bool export_waits;         /* Some of them for a peer that does not read. */
 	struct vrs_prefix *system; /* The network's prefixes, told to every peer. */
 	size_t n_system;
 	uint32_t *group_refs; /* By group: prefixes of the open version that have it. */
@@ -112,7 +113,7 @@ void vrs_rib_set_branch_to_branch(struct vrs_rib *rib, bool on);
 /** Whether @p p is one of the network's own prefixes. Propagation. */
 bool vrs_rib_is_system(const struct vrs_rib *rib, const struct vrs_prefix *p);
 
-/** Count exports that know of an entry; at zero an empty entry goes back to its writer.
+/** Count groups that know of an entry; at zero an empty entry goes back to its writer.
  *  Propagation. @return 0 or -ENOMEM. */
 VRS_NODISCARD int vrs_rib_entry_get(struct vrs_rib *rib, uint32_t index);
 void vrs_rib_entry_put(struct vrs_rib *rib, uint32_t index);

@@ -290,7 +290,7 @@ static void test_a_peer_that_reads_nothing_delays_nobody(void **state)
 	struct vrs_export_group *together = l->peers[2].export->group;
 	assert_ptr_equal(l->peers[1].export->group, together);
 	/* Peer 1's session takes no more: what is for it stays. Until it is on its own. */
-	atomic_store(&l->peers[1].export->slow, true);
+	atomic_store(&l->peers[1].export->stuck_ms, 1);
 	for (; round < 5000 && l->peers[1].export->group == together; round++) {
 		announce(l, 0, round % 8 * 512, 512, (uint16_t)(1000 + round), 1);
 		settle(l, 5);
@@ -306,7 +306,7 @@ static void test_a_peer_that_reads_nothing_delays_nobody(void **state)
 	}
 	assert_true(vrs_outbox_bytes(&l->peers[1].export->outbox) < waiting + VRS_EXPORT_WINDOW);
 	/* It reads again: it hears what is, and is one of the others again. */
-	atomic_store(&l->peers[1].export->slow, false);
+	atomic_store(&l->peers[1].export->stuck_ms, 0);
 	settle(l, 7);
 	assert_memory_equal(l->peers[1].heard, l->peers[2].heard, sizeof(l->peers[1].heard));
 	assert_ptr_equal(l->peers[1].export->group, l->peers[2].export->group);
