@@ -170,12 +170,12 @@ uint64_t vrs_out_give(const struct vrs_out *o, struct vrs_outbox *to, uint16_t c
 			p.n_messages += s->n_messages;
 			continue;
 		}
-		if (p.size > 0)
+		if (p.chunk != NULL)
 			push(to, &p);
 		size += p.size;
 		p = (struct vrs_piece){o->chunks[s->chunk], s->offset, s->size, s->n_messages};
 	}
-	if (p.size > 0)
+	if (p.chunk != NULL)
 		push(to, &p);
 	return size + p.size;
 }
