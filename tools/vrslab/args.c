@@ -9,6 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+void vrs_arg_print_rows(const struct vrs_arg_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char left[40];
+		(void)snprintf(left, sizeof(left), "--%s%s%s", rows[i].option.name,
+			rows[i].value != NULL ? " " : "",
+			rows[i].value != NULL ? rows[i].value : "");
+		(void)printf("  %-22s  %s\n", left, rows[i].help);
+	}
+}
+
 int vrs_arg_u64(const char *text, uint64_t max, uint64_t *out)
 {
 	char *end;

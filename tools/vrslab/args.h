@@ -9,10 +9,20 @@
  * Values of command line options, shared by the commands.
  */
 
+#include <getopt.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "rib/prefix.h"
+
+/** An option of a command: the parser and --help read it. */
+struct vrs_arg_row {
+	struct option option;
+	const char *value, *help; /**< value: what stands behind it, or NULL. */
+};
+
+/** A line of --help each. */
+void vrs_arg_print_rows(const struct vrs_arg_row *rows, size_t n);
 
 /** A decimal number up to @p max, with an optional k (thousands) or M (millions).
  *  @return 0 or -EINVAL. */

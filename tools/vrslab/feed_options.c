@@ -29,10 +29,7 @@ enum {
 };
 
 /* One row per option: the parser and --help read it. */
-static const struct {
-	struct option option;
-	const char *value, *help;
-} rows[] = {
+static const struct vrs_arg_row rows[] = {
 	{{"local", required_argument, NULL, OPT_LOCAL}, "A",
 		"our address; repeat it for several NVAs with the same table"},
 	{{"asn", required_argument, NULL, OPT_ASN}, "N", "our AS number"},
@@ -74,13 +71,7 @@ static void print_help(void)
 {
 	(void)printf("Usage: vrslab feed --local A --asn N --peer A[:PORT]... [options]\n\n"
 		     "Announce a table over BGP, as one or many NVAs.\n\n");
-	for (size_t i = 0; i < VRS_N_ELEMS(rows); i++) {
-		char left[40];
-		(void)snprintf(left, sizeof(left), "--%s%s%s", rows[i].option.name,
-			rows[i].value != NULL ? " " : "",
-			rows[i].value != NULL ? rows[i].value : "");
-		(void)printf("  %-22s  %s\n", left, rows[i].help);
-	}
+	vrs_arg_print_rows(rows, VRS_N_ELEMS(rows));
 	(void)printf(
 		"\nSIGUSR1 withdraws everything, SIGUSR2 announces it again, SIGINT and SIGTERM "
 		"close with Cease\nand exit 0. A lost session is opened again, waiting up to 8 "

@@ -50,10 +50,7 @@ enum {
 enum { NEXT_HOPS_BEHIND = 64 }; /* Of --local, in its last byte but one. */
 
 /* One row per option: the parser and --help read it. */
-static const struct {
-	struct option option;
-	const char *value, *help;
-} rows[] = {
+static const struct vrs_arg_row rows[] = {
 	{{"target", required_argument, NULL, OPT_TARGET}, "A[:PORT]",
 		"the daemon under test ([A]:PORT for IPv6)"},
 	{{"local", required_argument, NULL, OPT_LOCAL}, "A",
@@ -116,13 +113,7 @@ static void print_help(void)
 {
 	(void)printf("Usage: vrslab run --target A[:PORT] --local A --profile NAME [options]\n\n"
 		     "Measure what a target does with a profile of route changes.\n\n");
-	for (size_t i = 0; i < VRS_N_ELEMS(rows); i++) {
-		char left[40];
-		(void)snprintf(left, sizeof(left), "--%s%s%s", rows[i].option.name,
-			rows[i].value != NULL ? " " : "",
-			rows[i].value != NULL ? rows[i].value : "");
-		(void)printf("  %-20s  %s\n", left, rows[i].help);
-	}
+	vrs_arg_print_rows(rows, VRS_N_ELEMS(rows));
 	(void)printf("\nExit status 0: every receiver's table was right at the end of every phase; "
 		     "1: not; 2: usage.\n");
 }

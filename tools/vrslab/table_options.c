@@ -23,10 +23,7 @@ enum {
 };
 
 /* One row per option: the parser and --help read it. */
-static const struct {
-	struct option option;
-	const char *value, *help;
-} rows[] = {
+static const struct vrs_arg_row rows[] = {
 	{{"prefixes", required_argument, NULL, VRS_SOURCE_PREFIXES}, "N",
 		"synthetic IPv4 prefixes, e.g. 1000000 or 1M; at most 5M"},
 	{{"ipv6", required_argument, NULL, VRS_SOURCE_IPV6}, "N",
@@ -63,13 +60,7 @@ static void print_help(void)
 {
 	(void)printf("Usage: vrslab table [--prefixes N] [--ipv6 N] | --mrt FILE [options]\n\n"
 		     "Make or read a table, say what it is like, write it to files.\n\n");
-	for (size_t i = 0; i < VRS_N_ELEMS(rows); i++) {
-		char left[40];
-		(void)snprintf(left, sizeof(left), "--%s%s%s", rows[i].option.name,
-			rows[i].value != NULL ? " " : "",
-			rows[i].value != NULL ? rows[i].value : "");
-		(void)printf("  %-22s  %s\n", left, rows[i].help);
-	}
+	vrs_arg_print_rows(rows, VRS_N_ELEMS(rows));
 	(void)printf("\nFiles whose names end in .gz or .bz2 are compressed; they get their names "
 		     "when they are whole.\n\"-\" is stdout: then stderr says what the table is "
 		     "like. vrslab feed and run take such files\nwith --mrt. Exit status 1: a "
