@@ -169,7 +169,7 @@ static void take_delta(void *ctx, const char *line, size_t size)
 
 	e->n_lines++;
 	if (op != NULL && strcmp(op, "resync") == 0) {
-		lose(e, "the watch stream fell behind and left something out (resync)");
+		atomic_store(&e->fell_behind, true);
 	} else if (op == NULL || text == NULL || vrs_prefix_parse(&p, text) != 0 ||
 		!state_of(e, json_object_get(j, "nextHops"), strcmp(op, "delete") == 0, &state)) {
 		lose(e, "the watch stream has a line that is no delta of one next hop");

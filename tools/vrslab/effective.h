@@ -52,7 +52,10 @@ struct vrs_effective {
 
 	/* To be watched while it runs. */
 	atomic_uint n_wrong; /**< Changed prefixes that are not what the last change makes them. */
-	atomic_bool lost;    /**< The stream ended, or left something out: `why`. */
+	atomic_bool lost;    /**< The stream ended, or makes no sense: `why`. */
+	/** It left something out, as the daemon's log of deltas is not endless: there is no latency to be
+	 *  told, but the table in the end can be checked all the same. */
+	atomic_bool fell_behind;
 
 	/* Results, after end(). */
 	struct vrs_hdr latency; /**< Nanoseconds from the intended time of a change. */

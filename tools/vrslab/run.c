@@ -52,7 +52,8 @@ static uint64_t last_due(const struct vrs_plan *plan)
 
 static bool effective_right(const struct vrs_effective *e)
 {
-	return e == NULL || (atomic_load(&e->n_wrong) == 0 && !atomic_load(&e->lost));
+	return e == NULL || atomic_load(&e->fell_behind) ||
+		(atomic_load(&e->n_wrong) == 0 && !atomic_load(&e->lost));
 }
 
 static const char *verdict_of(
@@ -80,8 +81,7 @@ static bool is_over(struct vrs_phase *p, const struct vrs_effective *e)
 {
 	if (atomic_load(&p->lost))
 		return true;
-	return vrs_phase_over(p) &&
-		(e == NULL || atomic_load(&e->n_wrong) == 0 || atomic_load(&e->lost));
+	return vrs_phase_over(p) && (effective_right(e) || atomic_load(&e->lost));
 }
 
 /* Watch a phase until it is over. @return Whether the target still lives. */
@@ -194,6 +194,11 @@ static bool measure(
 	vrs_machine_sample(&to, r->options.pids, r->options.n_pids);
 	const char *verdict = verdict_of(p, e, !alive);
 	bool right = strcmp(verdict, "right") == 0;
+	if (e != NULL && atomic_load(&e->fell_behind))
+		(void)fprintf(stderr,
+			"vrslab run: NIC %s: the watch stream fell behind: there is no time until "
+			"changes were effective\n",
+			e->nic);
 	if (e != NULL) {
 		vrs_effective_end(e);
 		if (right && vrs_effective_check(e) != 0) {

@@ -270,10 +270,12 @@ void vrs_run_record_phase(const struct vrs_run *r, const char *phase, const stru
 
 	put_histogram(r, phase, "received", p, &p->received, p->n_overtaken);
 	if (e != NULL) {
-		put_histogram(r, phase, "effective", p, &e->latency, e->n_overtaken);
+		if (!atomic_load(&e->fell_behind))
+			put_histogram(r, phase, "effective", p, &e->latency, e->n_overtaken);
 		put(r,
-			json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "event", "effective",
-				"phase", phase, "nic", e->nic, "expected",
+			json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I}", "event", "effective",
+				"phase", phase, "nic", e->nic, "fell_behind",
+				atomic_load(&e->fell_behind), "expected",
 				integer(vrs_effective_expected(e->plan, e->loaded)), "seen",
 				integer(e->n_seen), "lines", integer(e->n_lines), "strange",
 				integer(e->n_strange)));
