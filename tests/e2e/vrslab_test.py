@@ -79,6 +79,12 @@ class Vrslab(unittest.TestCase):
         return subprocess.run([f"{BUILD}/tools/vrslab/vrslab", *words], capture_output=True,
                               text=True, timeout=TIMEOUT_S, check=False)
 
+    def sanitized(self):
+        """What others' daemons do is the same there, and takes long."""
+        run = subprocess.run(["ldd", f"{BUILD}/tools/vrslab/vrslab"], capture_output=True, text=True,
+                             check=False)
+        return "libasan" in run.stdout or "libtsan" in run.stdout
+
     def compare(self, *words):
         """One repeat of a small table. Returns the run and its records by target."""
         folder = tempfile.mkdtemp(prefix="vrs-lab-")
@@ -119,9 +125,10 @@ class Vrslab(unittest.TestCase):
                 self.assertGreater(load["target_rss_bytes"], 1000000)
 
     def test_a_table_with_every_daemon_over_ipv6(self):
-        run, got = self.compare("--profile", "load", "--ipv6")
+        names = {"vrs"} if self.sanitized() else {"vrs", "bird", "frr", "openbgpd", "gobgp"}
+        run, got = self.compare("--profile", "load", "--ipv6", "--targets", ",".join(sorted(names)))
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
-        self.assertGreaterEqual(set(got), {"vrs", "bird", "frr", "openbgpd", "gobgp"})
+        self.assertEqual(set(got), names)
         for name, records in got.items():
             with self.subTest(name):
                 self.assertTrue(records[0]["ipv6"])
@@ -140,7 +147,8 @@ class Vrslab(unittest.TestCase):
         for name in names:
             with self.subTest(name):
                 more = ("--rate", "2k", "--seconds", "1", "--pool", "100") if name in timed else ()
-                run, got = self.compare("--targets", "vrs,bird", "--profile", name, "--listeners",
+                targets = "vrs" if self.sanitized() else "vrs,bird"
+                run, got = self.compare("--targets", targets, "--profile", name, "--listeners",
                                         "2", *more)
                 self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
                 for records in got.values():
