@@ -20,10 +20,8 @@
 
 struct vrs_chunk {
 	_Atomic uint32_t refs;
-	uint32_t size;          /**< Bytes used in data[]. */
-	uint32_t capacity;      /**< Bytes in data[]. */
-	uint32_t n_messages;    /**< Whole messages in it, for counters. */
-	struct vrs_chunk *next; /**< For whoever holds the only reference: a queue link. */
+	uint32_t size;     /**< Bytes used in data[]. */
+	uint32_t capacity; /**< Bytes in data[]. */
 	uint8_t data[];
 };
 
@@ -37,8 +35,6 @@ static inline struct vrs_chunk *vrs_chunk_new(uint32_t capacity)
 	atomic_init(&c->refs, 1);
 	c->size = 0;
 	c->capacity = capacity;
-	c->n_messages = 0;
-	c->next = NULL;
 	return c;
 }
 

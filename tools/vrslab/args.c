@@ -51,6 +51,17 @@ struct vrs_addr vrs_arg_addr_after(const struct vrs_addr *a, size_t n)
 	return out;
 }
 
+int vrs_arg_addr_number(const struct vrs_addr *first, uint32_t n, const struct vrs_addr *a)
+{
+	size_t last = vrs_afi_width(first->afi) / 8 - 1;
+
+	if (a->afi != first->afi || memcmp(a->bytes, first->bytes, last - 1) != 0)
+		return -1;
+	int from = first->bytes[last - 1] << 8 | first->bytes[last];
+	int number = (a->bytes[last - 1] << 8 | a->bytes[last]) - from;
+	return number >= 0 && (uint32_t)number < n ? number : -1;
+}
+
 int vrs_arg_peer(const char *text, struct vrs_addr *addr, uint16_t *port)
 {
 	char host[VRS_ADDR_STRLEN + 2] = "";

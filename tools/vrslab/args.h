@@ -34,6 +34,10 @@ int vrs_arg_mistake(const char *who, const char *name, const char *value, const 
 /** @return The address @p n after @p a: options give the first one of several. */
 struct vrs_addr vrs_arg_addr_after(const struct vrs_addr *a, size_t n);
 
+/** The inverse: which of the @p n addresses from @p first on (of one /112 or /16) @p a is.
+ *  @return Its number, or -1. */
+int vrs_arg_addr_number(const struct vrs_addr *first, uint32_t n, const struct vrs_addr *a);
+
 /** ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT; the port is 179 when there is none.
  *  @return 0 or -EINVAL. */
 VRS_NODISCARD int vrs_arg_peer(const char *text, struct vrs_addr *addr, uint16_t *port);

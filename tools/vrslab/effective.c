@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "tools/vrsctl/client.h"
+#include "tools/vrslab/args.h"
 #include "tools/vrslab/phase.h"
 
 enum {
@@ -59,17 +60,7 @@ uint64_t vrs_effective_expected(const struct vrs_plan *plan, bool loaded)
  * is the sender. */
 static int hop_of(const struct vrs_effective *e, const struct vrs_addr *a)
 {
-	struct vrs_addr hop = e->first_hop;
-
-	if (a->afi != hop.afi || e->n_hops == 0)
-		return 0;
-	size_t last = vrs_afi_width(hop.afi) / 8 - 1;
-	uint32_t base = (uint32_t)hop.bytes[last - 1] << 8 | hop.bytes[last];
-	uint32_t number = (uint32_t)a->bytes[last - 1] << 8 | a->bytes[last];
-	if (memcmp(a->bytes, hop.bytes, last - 1) != 0 || number < base ||
-		number - base >= e->n_hops)
-		return 0;
-	return (int)(number - base) + 1;
+	return vrs_arg_addr_number(&e->first_hop, e->n_hops, a) + 1;
 }
 
 /* "A" or [] as a state. @return false: it is neither. */

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "io/bgp/notification.h"
+#include "tools/vrslab/args.h"
 #include "tools/vrslab/words.h"
 
 enum {
@@ -241,18 +242,6 @@ static void told(struct vrs_phase *p, struct vrs_lab_session *s, const struct vr
 	*counter += nlri->n;
 }
 
-/* The address @p a behind @p first, if it is one of @p n. @return Its number or -1. */
-static int number_behind(const struct vrs_addr *first, uint32_t n, const struct vrs_addr *a)
-{
-	size_t last = vrs_afi_width(first->afi) / 8 - 1;
-
-	if (a->afi != first->afi || memcmp(a->bytes, first->bytes, last - 1) != 0)
-		return -1;
-	int from = first->bytes[last - 1] << 8 | first->bytes[last];
-	int number = (a->bytes[last - 1] << 8 | a->bytes[last]) - from;
-	return number >= 0 && (uint32_t)number < n ? number : -1;
-}
-
 /* Whose address an UPDATE's next hop is. */
 static int hop_of(const struct vrs_phase *p, const struct vrs_bgp_update *u)
 {
@@ -270,10 +259,10 @@ static int hop_of(const struct vrs_phase *p, const struct vrs_bgp_update *u)
 	memcpy(a.bytes, hop.data, width);
 	if (vrs_addr_equal(&a, &p->target))
 		return HOP_TARGET;
-	int number = number_behind(&p->hops, p->n_hops, &a);
+	int number = vrs_arg_addr_number(&p->hops, p->n_hops, &a);
 	if (number >= 0)
 		return HOP_FIRST + number;
-	return number_behind(&p->senders, p->n_senders, &a) >= 0 ? HOP_SENDER : HOP_STRANGE;
+	return vrs_arg_addr_number(&p->senders, p->n_senders, &a) >= 0 ? HOP_SENDER : HOP_STRANGE;
 }
 
 static void on_update(struct vrs_phase *p, struct vrs_lab_session *s, struct vrs_span body)
