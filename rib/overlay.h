@@ -67,6 +67,16 @@ struct vrs_overlay_hit {
 
 struct vrs_overlay_hit vrs_overlay_match(const struct vrs_overlay *o, const struct vrs_addr *addr);
 
+/** As vrs_overlay_match() of @p n addresses of either family. */
+void vrs_overlay_match_bulk(const struct vrs_overlay *o, const struct vrs_addr *addrs, size_t n,
+	struct vrs_overlay_hit *hits);
+
+/** As vrs_overlay_match() of each address in an overlay of its own, misses overlapped. @param n
+ *  VRS_OVERLAY_BURST at most. */
+#define VRS_OVERLAY_BURST 32
+void vrs_overlay_match_many(const struct vrs_overlay *const *os, const struct vrs_addr *addrs,
+	unsigned n, struct vrs_overlay_hit *hits);
+
 /** The routes as sorted; *n of them. Borrowed. */
 const struct vrs_overlay_route *vrs_overlay_routes(const struct vrs_overlay *o, size_t *n);
 
@@ -82,6 +92,20 @@ const struct vrs_overlay_route *vrs_overlay_user_at(
  *  one; NULL when there is none. */
 const struct vrs_overlay_route *vrs_overlay_endpoint_of(
 	const struct vrs_overlay *o, const struct vrs_prefix *p);
+
+/** Whether a BGP route on @p p does not reach this class: pinned, a user's, or no propagation. */
+bool vrs_overlay_hides(const struct vrs_overlay *o, const struct vrs_prefix *p);
+
+/**
+ * What the class does without BGP with addresses in @p p that no longer route of it covers, where
+ * it has a route on exactly @p p: that route, or a service endpoint that covers it; else NULL. So
+ * these routes alone, longest prefix first, answer as vrs_overlay_match() does.
+ */
+const struct vrs_overlay_route *vrs_overlay_winner_at(
+	const struct vrs_overlay *o, const struct vrs_prefix *p);
+
+/** Whether both do the same with every address, whatever BGP says. */
+bool vrs_overlay_equal(const struct vrs_overlay *a, const struct vrs_overlay *b);
 
 bool vrs_overlay_bgp(const struct vrs_overlay *o);
 
