@@ -24,6 +24,16 @@
 
 enum { FLUSH_MS = 1000, OLD_MODEL_MS = 5000 };
 
+/* A thread is known by where its own variables are. */
+static _Thread_local char self;
+
+static void own(struct vrs_engine *e)
+{
+	if (!e->threaded &&
+		atomic_load_explicit(&e->owner, memory_order_relaxed) != (uintptr_t)&self)
+		atomic_store(&e->owner, (uintptr_t)&self);
+}
+
 int vrs_engine_init(struct vrs_engine *e, struct vrs_transport *transport,
 	const struct vrs_engine_options *options)
 {
@@ -32,6 +42,10 @@ int vrs_engine_init(struct vrs_engine *e, struct vrs_transport *transport,
 
 	memset(e, 0, sizeof(*e));
 	e->threaded = options->threaded;
+	e->old_model_ms = options->old_model_ms;
+	if (e->old_model_ms == 0 && e->threaded)
+		e->old_model_ms = OLD_MODEL_MS;
+	own(e);
 	e->clock = options->clock;
 	e->started_ms = vrs_clock_ms(&e->clock);
 	err = vrs_propagation_init(&e->propagation, mode, vrs_io_wake, &e->io);
@@ -98,9 +112,15 @@ static void wake_propagation(void *ctx)
 	vrs_waker_wake(ctx);
 }
 
+/* Whether what belongs to the engine's threads may be touched right here. */
+static bool is_ours(const struct vrs_engine *e)
+{
+	return e->threaded ? !e->running : atomic_load(&e->owner) == (uintptr_t)&self;
+}
+
 int vrs_engine_call_io(struct vrs_engine *e, vrs_task_fn fn, void *arg)
 {
-	if (e->threaded && e->running)
+	if (!is_ours(e))
 		return vrs_mailbox_call(&e->io.mailbox, fn, arg, vrs_io_wake, &e->io);
 	fn(arg);
 	return 0;
@@ -108,7 +128,10 @@ int vrs_engine_call_io(struct vrs_engine *e, vrs_task_fn fn, void *arg)
 
 int vrs_engine_call_propagation(struct vrs_engine *e, vrs_task_fn fn, void *arg)
 {
-	if (e->threaded && e->running)
+	/* The owner of both sleeps in the transport. */
+	if (!e->threaded)
+		return vrs_engine_call_io(e, fn, arg);
+	if (!is_ours(e))
 		return vrs_mailbox_call(
 			&e->propagation.mailbox, fn, arg, wake_propagation, &e->propagation.waker);
 	fn(arg);
@@ -117,12 +140,33 @@ int vrs_engine_call_propagation(struct vrs_engine *e, vrs_task_fn fn, void *arg)
 
 bool vrs_engine_turn(struct vrs_engine *e, int timeout_ms)
 {
+	own(e);
 	bool any = vrs_io_turn(&e->io, timeout_ms);
 
 	while (vrs_propagation_turn(&e->propagation))
 		any = true;
 	any |= vrs_io_turn(&e->io, 0);
 	return any;
+}
+
+int vrs_engine_timeout(struct vrs_engine *e, int timeout_ms)
+{
+	int io = vrs_io_timeout(&e->io, timeout_ms);
+	int propagation = vrs_propagation_timeout(&e->propagation);
+
+	return io < 0 ? propagation : VRS_MIN(io, propagation);
+}
+
+int vrs_engine_fd(const struct vrs_engine *e)
+{
+	const struct vrs_transport *t = e->io.transport;
+
+	return t->ops->fd != NULL ? t->ops->fd(t) : -1;
+}
+
+void vrs_engine_refuse(struct vrs_engine *e)
+{
+	vrs_mailbox_close(&e->io.mailbox);
 }
 
 uint64_t vrs_engine_next_ms(struct vrs_engine *e)
@@ -246,8 +290,8 @@ static void io_apply(void *arg)
 
 /* Servers that no model names any more. */
 struct drop {
-	struct vrs_engine *e;
 	struct vrs_server **servers;
+	struct vrs_io *io;
 	size_t n;
 };
 
@@ -255,7 +299,7 @@ static void io_free_servers(void *arg)
 {
 	struct drop *d = arg;
 
-	vrs_io_take_dead(&d->e->io);
+	vrs_io_take_dead(d->io);
 	for (size_t i = 0; i < d->n; i++)
 		vrs_server_free(d->servers[i]);
 }
@@ -268,39 +312,69 @@ static void propagation_free_ribs(void *arg)
 		vrs_rib_free(d->servers[i]->rib);
 }
 
+/* Free the removed servers that no model names. Under apply_lock. */
+static void reap(struct vrs_engine *e)
+{
+	size_t n = atomic_load(&e->n_removed), kept = 0;
+	struct drop d = {.servers = calloc(n + 1, sizeof(struct vrs_server *)), .io = &e->io};
+
+	for (size_t i = 0; i < n; i++) {
+		if (d.servers != NULL && atomic_load(&e->removed[i]->users) == 0)
+			d.servers[d.n++] = e->removed[i];
+		else
+			e->removed[kept++] = e->removed[i];
+	}
+	atomic_store(&e->n_removed, kept);
+	if (d.n > 0) {
+		vrs_rcu_wait();
+		(void)vrs_engine_call_propagation(e, propagation_free_ribs, &d);
+		(void)vrs_engine_call_io(e, io_free_servers, &d);
+	}
+	free(d.servers);
+}
+
+void vrs_engine_reap(struct vrs_engine *e)
+{
+	/* Whoever holds the lock may be waiting for us to run what it sent. */
+	if (atomic_load(&e->n_removed) == 0 || pthread_mutex_trylock(&e->apply_lock) != 0)
+		return;
+	reap(e);
+	pthread_mutex_unlock(&e->apply_lock);
+}
+
 /* Wait until every model that names a server is gone: listings end by themselves, streams see
  * that their server is dead. A watch may hold a model older than the last one. */
-static bool wait_unused(const struct vrs_server *s)
+static bool wait_unused(const struct vrs_engine *e, const struct vrs_server *s)
 {
-	for (unsigned i = 0; i < OLD_MODEL_MS; i++) {
-		if (atomic_load(&s->users) == 0)
-			return true;
+	for (unsigned i = 0; atomic_load(&s->users) > 0; i++) {
+		if (i >= e->old_model_ms)
+			return false;
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}
-	vrs_log(VRS_LOG_ERROR, "removed route server %s is still being read: kept", s->name);
-	return false;
+	return true;
 }
 
 /* Let go of the old model, then of the servers that are in no model. */
 static void drop_old(struct apply *a)
 {
-	size_t n_old = a->old->config->n_route_servers;
-	struct drop d = {.e = a->e, .servers = calloc(n_old + 1, sizeof(struct vrs_server *))};
-	size_t n = 0;
+	struct vrs_engine *e = a->e;
+	size_t n_old = a->old->config->n_route_servers, n = atomic_load(&e->n_removed);
+	struct vrs_server **removed = reallocarray(e->removed, n + n_old + 1, sizeof(*removed));
+	size_t first = n;
 
-	for (size_t i = 0; i < n_old && d.servers != NULL; i++)
+	if (removed != NULL)
+		e->removed = removed;
+	for (size_t i = 0; i < n_old && removed != NULL; i++)
 		if (!a->keep[i])
-			d.servers[n++] = a->old->servers[i];
+			removed[n++] = a->old->servers[i];
+	atomic_store(&e->n_removed, n);
 	vrs_model_put(a->old);
-	for (size_t i = 0; i < n; i++)
-		if (wait_unused(d.servers[i]))
-			d.servers[d.n++] = d.servers[i];
-	if (d.n > 0) {
-		vrs_rcu_wait();
-		(void)vrs_engine_call_propagation(a->e, propagation_free_ribs, &d);
-		(void)vrs_engine_call_io(a->e, io_free_servers, &d);
-	}
-	free(d.servers);
+	for (size_t i = first; i < n; i++)
+		if (!wait_unused(e, removed[i]))
+			vrs_log(VRS_LOG_INFO, "removed route server %s is still being read",
+				removed[i]->name);
+	if (n > 0)
+		reap(e);
 }
 
 /* A model is gone: it names its servers no more. */
@@ -319,12 +393,11 @@ static void hold_servers(struct vrs_model *m)
 	m->release = release_servers;
 }
 
-int vrs_engine_apply(struct vrs_engine *e, struct vrs_config *config)
+int vrs_engine_apply_model(
+	struct vrs_engine *e, struct vrs_model *m, vrs_engine_shown_fn shown, void *ctx)
 {
-	struct apply a = {.e = e, .now = vrs_model_new(config)};
+	struct apply a = {.e = e, .now = m};
 
-	if (a.now == NULL)
-		return -ENOMEM;
 	pthread_mutex_lock(&e->apply_lock);
 	a.old = e->model;
 	a.keep = calloc(a.old != NULL ? a.old->config->n_route_servers + 1 : 1, sizeof(*a.keep));
@@ -343,12 +416,21 @@ int vrs_engine_apply(struct vrs_engine *e, struct vrs_config *config)
 	pthread_mutex_lock(&e->model_lock);
 	e->model = a.now;
 	pthread_mutex_unlock(&e->model_lock);
+	if (shown != NULL)
+		shown(ctx, a.now);
 	if (a.old != NULL)
 		drop_old(&a);
 	free(a.keep);
 out:
 	pthread_mutex_unlock(&e->apply_lock);
 	return a.err;
+}
+
+int vrs_engine_apply(struct vrs_engine *e, struct vrs_config *config)
+{
+	struct vrs_model *m = vrs_model_new(config);
+
+	return m != NULL ? vrs_engine_apply_model(e, m, NULL, NULL) : -ENOMEM;
 }
 
 /* --- Stopping --- */
@@ -416,6 +498,7 @@ void vrs_engine_fini(struct vrs_engine *e)
 	}
 	vrs_io_fini(&e->io);
 	vrs_propagation_fini(&e->propagation);
+	free(e->removed);
 	pthread_mutex_destroy(&e->apply_lock);
 	pthread_mutex_destroy(&e->model_lock);
 }

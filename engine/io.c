@@ -906,7 +906,7 @@ static void tables(struct vrs_io *io)
 		vrs_waker_wake(&io->propagation->waker);
 }
 
-bool vrs_io_turn(struct vrs_io *io, int timeout_ms)
+int vrs_io_timeout(struct vrs_io *io, int timeout_ms)
 {
 	struct vrs_reclaim_stat limbo;
 
@@ -922,7 +922,12 @@ bool vrs_io_turn(struct vrs_io *io, int timeout_ms)
 			atomic_load(&io->propagation->dead) != NULL)
 			timeout_ms = 0;
 	}
-	timeout_ms = sleep_ms(io, timeout_ms);
+	return sleep_ms(io, timeout_ms);
+}
+
+bool vrs_io_turn(struct vrs_io *io, int timeout_ms)
+{
+	timeout_ms = vrs_io_timeout(io, timeout_ms);
 	io->asked_ms = timeout_ms < 0 ? VRS_WHEEL_NEVER : (uint64_t)timeout_ms;
 	bool any = io->transport->ops->poll(io->transport, timeout_ms) > 0;
 	atomic_store(&io->asleep, 0);

@@ -142,6 +142,12 @@ void vrs_io_fini(struct vrs_io *io);
 /** Make it look at its mailbox and outboxes. Any thread; fits vrs_mailbox_call(). */
 void vrs_io_wake(void *ctx);
 
+/**
+ * Before waiting up to @p timeout_ms (-1 = for ever): from now until the next turn vrs_io_wake()
+ * wakes the transport. @return For how long to wait; 0 when there is work already.
+ */
+int vrs_io_timeout(struct vrs_io *io, int timeout_ms);
+
 /** One turn, waiting up to @p timeout_ms for something to do. @return Whether there was, or is
  *  more of it. */
 bool vrs_io_turn(struct vrs_io *io, int timeout_ms);

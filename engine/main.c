@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -256,6 +257,30 @@ static void check_descriptors(const struct vrs_config *config)
 			(uintmax_t)limit.rlim_cur, (uintmax_t)wanted);
 }
 
+/* As serve() where this thread is also the engine's. @return 0 or a negative errno. */
+static int serve_turning(struct vrs_engine *e, const char *path, const sigset_t *signals)
+{
+	struct pollfd fds[] = {{.fd = signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC)},
+		{.fd = vrs_engine_fd(e)}};
+	struct signalfd_siginfo sig = {0};
+
+	if (fds[0].fd < 0)
+		return -errno;
+	fds[0].events = fds[1].events = POLLIN;
+	while (sig.ssi_signo != SIGINT && sig.ssi_signo != SIGTERM) {
+		bool more = vrs_engine_turn(e, 0);
+
+		vrs_engine_reap(e);
+		(void)poll(fds, VRS_N_ELEMS(fds), more ? 0 : vrs_engine_timeout(e, -1));
+		if (read(fds[0].fd, &sig, sizeof(sig)) == sizeof(sig) && sig.ssi_signo == SIGHUP)
+			reload(e, path);
+	}
+	(void)close(fds[0].fd);
+	/* Handlers of the API that wait for us are let go before the API is. */
+	vrs_engine_refuse(e);
+	return 0;
+}
+
 /* Run until told to end. */
 static void serve(struct vrs_engine *e, const char *path, const sigset_t *signals)
 {
@@ -297,8 +322,8 @@ static int run(const struct options *o, struct vrs_config *config)
 	err = path == NULL ? -ENOMEM : transport_err;
 	if (err == 0) {
 		what = "wakers of the engine's threads (eventfd)";
-		err = vrs_engine_init(
-			&e, transport, &(struct vrs_engine_options){.threaded = true});
+		err = vrs_engine_init(&e, transport,
+			&(struct vrs_engine_options){.threaded = config->process.io_threads > 0});
 	}
 	if (err != 0) {
 		vrs_config_free(config);
@@ -322,7 +347,10 @@ static int run(const struct options *o, struct vrs_config *config)
 	}
 	if (err == 0) {
 		vrs_log(VRS_LOG_INFO, "vrsd %s serves %s", VRS_VERSION, path);
-		serve(&e, o->config, &signals);
+		if (e.threaded)
+			serve(&e, o->config, &signals);
+		else
+			err = serve_turning(&e, o->config, &signals);
 		vrs_log(VRS_LOG_INFO, "ending");
 	}
 	vrs_api_stop(api);

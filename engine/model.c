@@ -140,22 +140,52 @@ static bool same_class(const struct vrs_cfg_subnet *a, const struct vrs_cfg_subn
 			b->n_service_endpoints == 0);
 }
 
-static bool classify(struct vrs_model *m, size_t nic)
+/* @param seen  By network and subnet: one more than the class of a NIC there; 0 = none yet. */
+static bool classify(struct vrs_model *m, size_t nic, uint32_t *const *seen)
 {
 	const struct vrs_config *c = m->config;
 	const struct vrs_cfg_nic *n = &c->nics[nic];
 	const struct vrs_cfg_vnet *v = &c->vnets[n->vnet_index];
+	uint32_t *known = &seen[n->vnet_index][n->subnet_index];
 
-	for (size_t i = 0; i < m->n_classes; i++) {
+	for (size_t i = *known != 0 ? *known - 1 : 0; i < m->n_classes; i++) {
 		if (m->classes[i].vnet != n->vnet_index ||
 			!same_class(
 				&v->subnets[m->classes[i].subnet], &v->subnets[n->subnet_index]))
 			continue;
 		m->nic_class[nic] = (uint32_t)i;
+		*known = (uint32_t)i + 1;
 		return true;
 	}
 	m->nic_class[nic] = (uint32_t)m->n_classes;
+	*known = (uint32_t)m->n_classes + 1;
 	return class_build(&m->classes[m->n_classes++], c, n->vnet_index, n->subnet_index);
+}
+
+/* The class of every NIC. @return false: out of memory. */
+static bool classify_all(struct vrs_model *m, size_t n_subnets)
+{
+	const struct vrs_config *c = m->config;
+	uint32_t *slots = calloc(n_subnets + 1, sizeof(*slots)), *at = slots;
+	uint32_t **seen = calloc(c->n_vnets + 1, sizeof(*seen));
+	bool ok = slots != NULL && seen != NULL;
+
+	for (size_t i = 0; ok && i < c->n_vnets; i++) {
+		seen[i] = at;
+		at += c->vnets[i].n_subnets;
+	}
+	for (size_t i = 0; ok && i < c->n_nics; i++)
+		ok = classify(m, i, seen);
+	free(seen);
+	free(slots);
+	return ok;
+}
+
+static int cmp_nics(const void *a, const void *b, void *ctx)
+{
+	const struct vrs_config *c = ctx;
+
+	return strcmp(c->nics[*(const uint32_t *)a].name, c->nics[*(const uint32_t *)b].name);
 }
 
 struct vrs_model *vrs_model_new(struct vrs_config *config)
@@ -173,12 +203,14 @@ struct vrs_model *vrs_model_new(struct vrs_config *config)
 		n_subnets += config->vnets[i].n_subnets;
 	m->classes = calloc(n_subnets + 1, sizeof(*m->classes));
 	m->nic_class = calloc(config->n_nics + 1, sizeof(*m->nic_class));
+	m->nics_by_name = calloc(config->n_nics + 1, sizeof(*m->nics_by_name));
 	m->servers = calloc(config->n_route_servers + 1, sizeof(struct vrs_server *));
-	if (m->classes == NULL || m->nic_class == NULL || m->servers == NULL)
+	if (m->classes == NULL || m->nic_class == NULL || m->nics_by_name == NULL ||
+		m->servers == NULL || !classify_all(m, n_subnets))
 		goto out;
 	for (size_t i = 0; i < config->n_nics; i++)
-		if (!classify(m, i))
-			goto out;
+		m->nics_by_name[i] = (uint32_t)i;
+	qsort_r(m->nics_by_name, config->n_nics, sizeof(*m->nics_by_name), cmp_nics, config);
 	return m;
 out:
 	vrs_model_put(m);
@@ -202,6 +234,7 @@ void vrs_model_put(struct vrs_model *m)
 		vrs_overlay_free(m->classes[i].overlay);
 	free(m->classes);
 	free(m->nic_class);
+	free(m->nics_by_name);
 	free(m->servers);
 	vrs_config_free(m->config);
 	free(m);
@@ -209,9 +242,19 @@ void vrs_model_put(struct vrs_model *m)
 
 int vrs_model_nic(const struct vrs_model *m, const char *name)
 {
-	for (size_t i = 0; i < m->config->n_nics; i++)
-		if (strcmp(m->config->nics[i].name, name) == 0)
-			return (int)i;
+	size_t lo = 0, hi = m->config->n_nics;
+
+	while (lo < hi) {
+		size_t at = lo + (hi - lo) / 2;
+		int c = strcmp(m->config->nics[m->nics_by_name[at]].name, name);
+
+		if (c == 0)
+			return (int)m->nics_by_name[at];
+		if (c < 0)
+			lo = at + 1;
+		else
+			hi = at;
+	}
 	return -1;
 }
 

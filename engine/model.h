@@ -40,6 +40,7 @@ struct vrs_model {
 	struct vrs_class *classes;
 	size_t n_classes;
 	uint32_t *nic_class;         /**< By index of the NIC in the configuration. */
+	uint32_t *nics_by_name;      /**< Indexes of NICs, by name. */
 	struct vrs_server **servers; /**< By index of the route server; set by the engine. */
 	void (*release)(
 		struct vrs_model *m); /**< Called when the last reference goes; may be NULL. */

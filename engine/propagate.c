@@ -32,6 +32,7 @@ int vrs_propagation_init(struct vrs_propagation *p, enum vrs_reclaim_mode mode,
 	p->wake_io_ctx = wake_io_ctx;
 	p->max_pin_ms = MAX_PIN_MS;
 	p->max_pin_bytes = MAX_PIN_BYTES;
+	p->log_blocks = LOG_BLOCKS;
 	int err = vrs_waker_init(&p->waker);
 	if (err != 0)
 		return err;
@@ -65,7 +66,7 @@ struct vrs_rib *vrs_rib_new(struct vrs_propagation *p, struct vrs_table *table)
 	rib->propagation = p;
 	vrs_bitset_init(&rib->retry, VRS_MEM_EXPORT);
 	rib->snapshot = vrs_snapshot_new(p->reclaim);
-	rib->log = vrs_delta_log_new(p->reclaim, LOG_BLOCKS);
+	rib->log = vrs_delta_log_new(p->reclaim, p->log_blocks);
 	if (rib->snapshot == NULL || rib->log == NULL) {
 		vrs_rib_free(rib);
 		return NULL;
@@ -392,7 +393,7 @@ static bool rib_export(struct vrs_rib *rib, uint64_t now_ms, bool *pushed)
 	return more;
 }
 
-static void tell_watchers(struct vrs_propagation *p)
+void vrs_propagation_tell(struct vrs_propagation *p)
 {
 	uint64_t one = 1;
 
@@ -400,7 +401,8 @@ static void tell_watchers(struct vrs_propagation *p)
 		return;
 	pthread_mutex_lock(&p->watch_lock);
 	for (struct vrs_watcher *w = p->watchers; w != NULL; w = w->next)
-		(void)!write(w->fd, &one, sizeof(one));
+		if (!w->once || !atomic_exchange(&w->told, true))
+			(void)!write(w->fd, &one, sizeof(one));
 	pthread_mutex_unlock(&p->watch_lock);
 }
 
@@ -423,7 +425,7 @@ bool vrs_propagation_turn(struct vrs_propagation *p)
 	if (pushed)
 		p->wake_io(p->wake_io_ctx);
 	if (atomic_load_explicit(&p->versions, memory_order_relaxed) != versions)
-		tell_watchers(p);
+		vrs_propagation_tell(p);
 	vrs_reclaim_turn(p->reclaim);
 	atomic_fetch_add_explicit(&p->turns, 1, memory_order_relaxed);
 	return more;
@@ -452,18 +454,24 @@ static bool waits(const struct vrs_propagation *p)
 	return false;
 }
 
+int vrs_propagation_timeout(struct vrs_propagation *p)
+{
+	/* Pins, limbo and idle groups are looked at twice a second at least; peers that are waited
+	 * for more often. */
+	return has_work(p) ? 0 : waits(p) ? 20 : 500;
+}
+
 void vrs_propagation_run(struct vrs_propagation *p)
 {
 	while (!atomic_load(&p->stop)) {
 		if (vrs_propagation_turn(p))
 			continue;
 		vrs_waker_arm(&p->waker);
-		if (!has_work(p)) {
+		int timeout_ms = vrs_propagation_timeout(p);
+		if (timeout_ms > 0) {
 			struct pollfd pfd = {.fd = p->waker.fd, .events = POLLIN};
 
-			/* Pins, limbo and idle groups are looked at twice a second at least; peers that
-			 * are waited for more often. */
-			(void)poll(&pfd, 1, waits(p) ? 20 : 500);
+			(void)poll(&pfd, 1, timeout_ms);
 		}
 		vrs_waker_disarm(&p->waker);
 	}

@@ -63,7 +63,9 @@ struct vrs_rib {
 
 /** A class or class-less consumer that wants to know of new deltas. */
 struct vrs_watcher {
-	int fd; /**< eventfd; readable after deltas were published. */
+	int fd;            /**< eventfd; readable after deltas were published. */
+	bool once;         /**< Written to only when `told` is clear. */
+	_Atomic bool told; /**< The reader clears it, then looks at the log: nothing is missed. */
 	struct vrs_watcher *next;
 };
 
@@ -83,6 +85,7 @@ struct vrs_propagation {
 	_Atomic uint32_t n_watchers;
 	_Atomic uint64_t turns, versions;
 	uint64_t max_pin_ms, max_pin_bytes;
+	uint32_t log_blocks; /* Of 1024 deltas, a power of two; of RIBs made from now on. */
 	_Atomic bool stop;
 };
 
@@ -130,6 +133,12 @@ bool vrs_propagation_turn(struct vrs_propagation *p);
 
 /** Run until p->stop, sleeping when there is nothing to do. The thread is RCU-registered. */
 void vrs_propagation_run(struct vrs_propagation *p);
+
+/** Milliseconds after which it wants a turn though nothing came: 0 = at once. Propagation. */
+int vrs_propagation_timeout(struct vrs_propagation *p);
+
+/** Any thread: tell all watchers to look. */
+void vrs_propagation_tell(struct vrs_propagation *p);
 
 /** Any thread: be told of deltas. */
 void vrs_propagation_watch(struct vrs_propagation *p, struct vrs_watcher *w);

@@ -390,6 +390,11 @@ static void wake(struct vrs_transport *t)
 	errno = saved;
 }
 
+static int poll_fd(const struct vrs_transport *t)
+{
+	return kernel_of(t)->epoll_fd;
+}
+
 /* --- the rest --------------------------------------------------------------------------- */
 
 static void info(const struct vrs_conn *c, struct vrs_addr *local, uint16_t *local_port,
@@ -459,6 +464,7 @@ static const struct vrs_transport_ops kernel_ops = {
 	.info = info,
 	.poll = poll_events,
 	.wake = wake,
+	.fd = poll_fd,
 	.stat = stat,
 	.free = kernel_free,
 };

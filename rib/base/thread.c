@@ -53,6 +53,11 @@ void vrs_thread_unregister_rcu(void)
 		urcu_memb_unregister_thread();
 }
 
+bool vrs_thread_registered_rcu(void)
+{
+	return registered > 0;
+}
+
 void vrs_rcu_enter(void) VRS_TS(no_thread_safety_analysis)
 {
 	assert(registered > 0);

@@ -21,6 +21,7 @@
  */
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "rib/base/macro.h"
 
@@ -47,6 +48,9 @@ extern struct vrs_role vrs_rcu;
 /** Register the calling thread; nests (a count per thread). */
 void vrs_thread_register_rcu(void);
 void vrs_thread_unregister_rcu(void);
+
+/** Whether the calling thread is registered. */
+bool vrs_thread_registered_rcu(void);
 
 /** Enter a read section; nests. The thread must be registered. */
 void vrs_rcu_enter(void) VRS_TS(acquire_shared_capability(vrs_rcu));
