@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -397,6 +398,16 @@ void vrs_config_free(struct vrs_config *config)
 		free(c);
 	}
 	free(h);
+}
+
+void vrs_cfg_report_print(const struct vrs_cfg_report *report, FILE *to)
+{
+	for (size_t i = 0; i < report->n_findings; i++) {
+		const struct vrs_cfg_finding *f = &report->findings[i];
+		(void)fprintf(to, "%s:%" PRIu32 ":%" PRIu32 ": %s: %s: %s\n", report->file,
+			f->mark.line, f->mark.column, f->warning ? "warning" : "error", f->rule,
+			f->text);
+	}
 }
 
 void vrs_cfg_report_fini(struct vrs_cfg_report *report)

@@ -3,26 +3,15 @@
  */
 
 /*
- * What is printed of the configuration: findings, the JSON Schema, the table of keys.
+ * What is printed of the schema: as JSON Schema, and as the table of keys.
  */
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/config.h"
 #include "engine/schema.h"
-
-void vrs_cfg_report_print(const struct vrs_cfg_report *report, FILE *to)
-{
-	for (size_t i = 0; i < report->n_findings; i++) {
-		const struct vrs_cfg_finding *f = &report->findings[i];
-		(void)fprintf(to, "%s:%" PRIu32 ":%" PRIu32 ": %s: %s: %s\n", report->file,
-			f->mark.line, f->mark.column, f->warning ? "warning" : "error", f->rule,
-			f->text);
-	}
-}
 
 /* ---- JSON Schema -------------------------------------------------------------------------- */
 
