@@ -71,6 +71,7 @@ int main(int argc, char **argv)
 	add(vrs_bench_decide);
 	add(vrs_bench_commit);
 	add(vrs_bench_overlay);
+	add(vrs_bench_effective);
 	add(vrs_bench_encode);
 	add(vrs_bench_export);
 	vrs_thread_register_rcu();

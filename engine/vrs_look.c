@@ -16,9 +16,21 @@
 
 #include "engine/vrs_internal.h"
 
-enum { BURST = VRS_OVERLAY_BURST };
+enum { BURST = VRS_OVERLAY_BURST, MEMO = 64 };
 
 static const struct vrs_answer nothing = {.source = VRS_FROM_NOTHING};
+
+/* Answers of groups met in one call: a table has a few, and finding one is three loads. */
+struct memo {
+	uint32_t groups[MEMO]; /* By group; 0 = none. */
+	const struct vrs_group_store *stores[MEMO];
+	struct vrs_answer answers[MEMO];
+};
+
+static inline void memo_init(struct memo *m)
+{
+	memset(m->groups, 0, sizeof(m->groups));
+}
 
 static inline void answer_bgp(
 	const struct vrs_view_class *c, uint32_t group, uint8_t len, struct vrs_answer *out)
@@ -36,6 +48,20 @@ static inline void answer_bgp(
 		return;
 	memcpy(&out->next_hop, &g->next_hops[0], sizeof(out->next_hop));
 	out->n_next_hops = (uint32_t)vrs_group_size(g);
+}
+
+static inline void answer_again(struct memo *m, const struct vrs_view_class *c, uint32_t group,
+	uint8_t len, struct vrs_answer *out)
+{
+	unsigned at = group % MEMO;
+
+	if (m->groups[at] != group || m->stores[at] != c->groups) {
+		answer_bgp(c, group, len, &m->answers[at]);
+		m->groups[at] = group;
+		m->stores[at] = c->groups;
+	}
+	*out = m->answers[at];
+	out->prefix_len = len;
 }
 
 static inline void answer_overlay(
@@ -68,20 +94,23 @@ static inline bool bgp_wins(struct vrs_overlay_hit hit, uint8_t len)
 	return len != VRS_RADIX_MISS && len >= hit.bgp_min_len;
 }
 
-VRS_RCU_READER static void look(
-	const struct vrs_view_class *c, const struct vrs_ip *ip, struct vrs_answer *out)
+/* The version that look-ups of a class are to see; NULL: BGP does not reach it. */
+VRS_RCU_READER static inline const struct vrs_version *version_of(const struct vrs_view_class *c)
+{
+	return c->snapshot != NULL ? vrs_snapshot_current(c->snapshot) : NULL;
+}
+
+VRS_RCU_READER static void look(const struct vrs_view_class *c, const struct vrs_version *v,
+	const struct vrs_ip *ip, struct vrs_answer *out)
 {
 	const struct vrs_addr *addr = vrs_ip_in(ip);
 	struct vrs_overlay_hit hit = vrs_overlay_match(c->overlay, addr);
 	uint8_t len = VRS_RADIX_MISS;
 	uint32_t group = 0;
 
-	if (hit.bgp_min_len != VRS_OVERLAY_NO_BGP && c->snapshot != NULL) {
-		const struct vrs_version *v = vrs_snapshot_current(c->snapshot);
-
-		if (!vrs_radix_match(&v->root[ip->family == VRS_IP6], addr, &group, &len))
-			len = VRS_RADIX_MISS;
-	}
+	if (hit.bgp_min_len != VRS_OVERLAY_NO_BGP && v != NULL &&
+		!vrs_radix_match(&v->root[ip->family == VRS_IP6], addr, &group, &len))
+		len = VRS_RADIX_MISS;
 	if (bgp_wins(hit, len))
 		answer_bgp(c, group, len, out);
 	else
@@ -100,7 +129,7 @@ int vrs_effective(struct vrs *v, uint32_t nic, const struct vrs_ip *addr, struct
 	vrs_rcu_enter();
 	const struct vrs_view_class *c = vrs_view_class_of(vrs_view_of(v), nic);
 	if (c != NULL)
-		look(c, addr, &a);
+		look(c, version_of(c), addr, &a);
 	else
 		err = -ENOENT;
 	vrs_rcu_leave();
@@ -154,24 +183,33 @@ VRS_RCU_READER static void match_trees(const struct vrs_radix_root **roots,
 	}
 }
 
-VRS_RCU_READER static void look_burst(const struct vrs_view_class *c, const struct vrs_version *v,
-	const struct vrs_ip *addrs, unsigned n, struct vrs_answer *out)
+/* Addresses of one family, all there are as a rule, go in step; a mixture one by one. */
+VRS_RCU_READER static void look_burst(struct memo *m, const struct vrs_view_class *c,
+	const struct vrs_version *v, const struct vrs_ip *addrs, unsigned n, struct vrs_answer *out)
 {
-	const struct vrs_radix_root *roots[BURST];
 	struct vrs_overlay_hit hits[BURST];
 	struct found f;
+	bool mixed = !good_family(&addrs[0]);
 
-	vrs_overlay_match_bulk(c->overlay, vrs_ip_in(addrs), n, hits);
-	for (unsigned i = 0; i < n; i++)
-		roots[i] = v != NULL && good_family(&addrs[i])
-			? &v->root[addrs[i].family == VRS_IP6]
-			: NULL;
-	match_trees(roots, addrs, n, &f);
-	for (unsigned i = 0; i < n; i++) {
-		if (!good_family(&addrs[i]))
+	for (unsigned i = 1; i < n; i++)
+		mixed |= addrs[i].family != addrs[0].family;
+	for (unsigned i = 0; mixed && i < n; i++) {
+		if (good_family(&addrs[i]))
+			look(c, v, &addrs[i], &out[i]);
+		else
 			out[i] = nothing;
-		else if (bgp_wins(hits[i], f.lens[i]))
-			answer_bgp(c, f.groups[i], f.lens[i], &out[i]);
+	}
+	if (mixed)
+		return;
+	vrs_overlay_match_bulk(c->overlay, vrs_ip_in(addrs), n, hits);
+	if (v != NULL)
+		vrs_radix_match_bulk(&v->root[addrs[0].family == VRS_IP6], vrs_ip_in(addrs), n,
+			f.groups, f.lens);
+	else
+		memset(f.lens, VRS_RADIX_MISS, sizeof(f.lens));
+	for (unsigned i = 0; i < n; i++) {
+		if (bgp_wins(hits[i], f.lens[i]))
+			answer_again(m, c, f.groups[i], f.lens[i], &out[i]);
 		else
 			answer_overlay(c, hits[i].route, &out[i]);
 	}
@@ -180,27 +218,29 @@ VRS_RCU_READER static void look_burst(const struct vrs_view_class *c, const stru
 int vrs_effective_bulk(
 	struct vrs *v, uint32_t nic, const struct vrs_ip *addrs, size_t n, struct vrs_answer *out)
 {
+	struct memo memo;
 	int err = 0;
 
 	if (!vrs_thread_registered_rcu())
 		return -EPERM;
+	memo_init(&memo);
 	vrs_rcu_enter();
 	const struct vrs_view_class *c = vrs_view_class_of(vrs_view_of(v), nic);
 	const struct vrs_version *version = NULL;
 	if (c == NULL) {
 		err = -ENOENT;
 		n = 0;
-	} else if (c->snapshot != NULL && vrs_overlay_bgp(c->overlay)) {
-		version = vrs_snapshot_current(c->snapshot);
+	} else if (vrs_overlay_bgp(c->overlay)) {
+		version = version_of(c);
 	}
 	for (size_t at = 0; at < n; at += BURST)
-		look_burst(
-			c, version, addrs + at, (unsigned)VRS_MIN(n - at, (size_t)BURST), out + at);
+		look_burst(&memo, c, version, addrs + at, (unsigned)VRS_MIN(n - at, (size_t)BURST),
+			out + at);
 	vrs_rcu_leave();
 	return err;
 }
 
-VRS_RCU_READER static void look_burst_many(const struct vrs_view *w,
+VRS_RCU_READER static void look_burst_many(struct memo *m,
 	const struct vrs_view_class *const *classes, const struct vrs_ip *addrs, unsigned n,
 	struct vrs_answer *out)
 {
@@ -221,14 +261,14 @@ VRS_RCU_READER static void look_burst_many(const struct vrs_view *w,
 	match_trees(roots, addrs, n, &f);
 	for (unsigned i = 0; i < n; i++) {
 		if (bgp_wins(hits[i], f.lens[i]))
-			answer_bgp(classes[i], f.groups[i], f.lens[i], &out[i]);
+			answer_again(m, classes[i], f.groups[i], f.lens[i], &out[i]);
 		else
 			answer_overlay(classes[i], hits[i].route, &out[i]);
 	}
 }
 
 /* As much of a burst as has classes and families: those without are answered at once. */
-VRS_RCU_READER static void look_some(const struct vrs_view *w, const uint32_t *nics,
+VRS_RCU_READER static void look_some(struct memo *m, const struct vrs_view *w, const uint32_t *nics,
 	const struct vrs_ip *addrs, unsigned n, struct vrs_answer *out)
 {
 	const struct vrs_view_class *classes[BURST];
@@ -242,12 +282,12 @@ VRS_RCU_READER static void look_some(const struct vrs_view *w, const uint32_t *n
 		__builtin_prefetch(classes[i]);
 	}
 	if (good == n) {
-		look_burst_many(w, classes, addrs, n, out);
+		look_burst_many(m, classes, addrs, n, out);
 		return;
 	}
 	for (unsigned i = 0; i < n; i++) {
 		if (classes[i] != NULL)
-			look(classes[i], &addrs[i], &out[i]);
+			look(classes[i], version_of(classes[i]), &addrs[i], &out[i]);
 		else
 			out[i] = nothing;
 	}
@@ -256,12 +296,15 @@ VRS_RCU_READER static void look_some(const struct vrs_view *w, const uint32_t *n
 int vrs_effective_many(struct vrs *v, const uint32_t *nics, const struct vrs_ip *addrs, size_t n,
 	struct vrs_answer *out)
 {
+	struct memo memo;
+
 	if (!vrs_thread_registered_rcu())
 		return -EPERM;
+	memo_init(&memo);
 	vrs_rcu_enter();
 	const struct vrs_view *w = vrs_view_of(v);
 	for (size_t at = 0; at < n; at += BURST)
-		look_some(w, nics + at, addrs + at, (unsigned)VRS_MIN(n - at, (size_t)BURST),
+		look_some(&memo, w, nics + at, addrs + at, (unsigned)VRS_MIN(n - at, (size_t)BURST),
 			out + at);
 	vrs_rcu_leave();
 	return 0;

@@ -22,6 +22,11 @@
 #include <string.h>
 
 #include "rib/base/mem.h"
+#include "rib/radix.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 typedef unsigned __int128 u128;
 
@@ -367,9 +372,40 @@ struct vrs_overlay_hit vrs_overlay_match(const struct vrs_overlay *o, const stru
 	return addr->afi == VRS_AFI_IP6 ? match6(&o->ip6, addr) : match4(&o->ip4, key4(addr));
 }
 
+#if defined(__x86_64__)
+/* A line is one register and one comparison: a third of the time. */
+__attribute__((target("avx512f,popcnt"))) static void bulk4_avx512(
+	const struct tree4 *t, const struct vrs_addr *addrs, size_t n, struct vrs_overlay_hit *hits)
+{
+	for (size_t i = 0; i < n; i++) {
+		__m512i key = _mm512_set1_epi32((int)key4(&addrs[i]));
+		uint32_t at = 0;
+
+		for (uint32_t level = t->n_levels; level-- > 0;) {
+			__m512i keys = _mm512_load_si512(line_of(t, level, at));
+			uint32_t before = _mm512_cmple_epu32_mask(keys, key);
+
+			at = at * LINE + (uint32_t)__builtin_popcount(before) - 1;
+			at = VRS_MIN(at, t->last[level]);
+		}
+		hits[i] = hit_of(t->what[at]);
+	}
+}
+#endif
+
 void vrs_overlay_match_bulk(const struct vrs_overlay *o, const struct vrs_addr *addrs, size_t n,
 	struct vrs_overlay_hit *hits)
 {
+#if defined(__x86_64__)
+	bool ip4 = strcmp(vrs_radix_simd(), "avx512") == 0;
+
+	for (size_t i = 0; ip4 && i < n; i++)
+		ip4 = addrs[i].afi == VRS_AFI_IP4;
+	if (ip4) {
+		bulk4_avx512(&o->ip4, addrs, n, hits);
+		return;
+	}
+#endif
 	for (size_t i = 0; i < n; i++)
 		hits[i] = vrs_overlay_match(o, &addrs[i]);
 }

@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 
-FILES = ["commit", "decide", "decode", "encode", "export", "intern", "overlay", "radix", "table"]
+FILES = ["commit", "decide", "decode", "effective", "encode", "export", "intern", "overlay", "radix", "table"]
 
 
 def main():

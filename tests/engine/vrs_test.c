@@ -757,7 +757,8 @@ static void *look_it_up(void *arg)
 	uint32_t nics[64];
 
 	vrs_thread_register();
-	struct world mine = *w;
+	struct world mine = {.rng = {5}}; /* The other one is the writers'. */
+	memcpy(mine.prefixes, w->prefixes, sizeof(mine.prefixes));
 	for (unsigned i = 0; i < 64; i++) {
 		ips[i] = some_ip(&mine);
 		nics[i] = w->nics[i % NICS];
