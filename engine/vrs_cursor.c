@@ -82,8 +82,8 @@ static struct vrs_ip *arena_take(struct arena *a, size_t n)
 	return &c->ips[c->used - n];
 }
 
-/* A group's next hops, copied. @return 0 or -ENOMEM. */
-VRS_RCU_READER static int hops_of_group(
+/* A group's next hops, copied, inside a read section. @return 0 or -ENOMEM. */
+static int hops_of_group(
 	struct arena *a, const struct vrs_server *s, uint32_t id, struct vrs_hops *out)
 {
 	const struct vrs_group *g = vrs_group_find(&s->table->groups, id);
