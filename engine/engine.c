@@ -112,15 +112,14 @@ static void wake_propagation(void *ctx)
 	vrs_waker_wake(ctx);
 }
 
-/* Whether what belongs to the engine's threads may be touched right here. */
-static bool is_ours(const struct vrs_engine *e)
+bool vrs_engine_is_ours(const struct vrs_engine *e)
 {
 	return e->threaded ? !e->running : atomic_load(&e->owner) == (uintptr_t)&self;
 }
 
 int vrs_engine_call_io(struct vrs_engine *e, vrs_task_fn fn, void *arg)
 {
-	if (!is_ours(e))
+	if (!vrs_engine_is_ours(e))
 		return vrs_mailbox_call(&e->io.mailbox, fn, arg, vrs_io_wake, &e->io);
 	fn(arg);
 	return 0;
@@ -131,7 +130,7 @@ int vrs_engine_call_propagation(struct vrs_engine *e, vrs_task_fn fn, void *arg)
 	/* The owner of both sleeps in the transport. */
 	if (!e->threaded)
 		return vrs_engine_call_io(e, fn, arg);
-	if (!is_ours(e))
+	if (!vrs_engine_is_ours(e))
 		return vrs_mailbox_call(
 			&e->propagation.mailbox, fn, arg, wake_propagation, &e->propagation.waker);
 	fn(arg);
@@ -335,8 +334,10 @@ static void reap(struct vrs_engine *e)
 
 void vrs_engine_reap(struct vrs_engine *e)
 {
-	/* Whoever holds the lock may be waiting for us to run what it sent. */
-	if (atomic_load(&e->n_removed) == 0 || pthread_mutex_trylock(&e->apply_lock) != 0)
+	/* Without threads the owner does it, in its time. Whoever holds the lock may be waiting for us
+	 * to run what it sent. */
+	if (atomic_load(&e->n_removed) == 0 || (!e->threaded && !vrs_engine_is_ours(e)) ||
+		pthread_mutex_trylock(&e->apply_lock) != 0)
 		return;
 	reap(e);
 	pthread_mutex_unlock(&e->apply_lock);

@@ -76,8 +76,8 @@ typedef void (*vrs_engine_shown_fn)(void *ctx, struct vrs_model *model);
 VRS_NODISCARD int vrs_engine_apply_model(
 	struct vrs_engine *e, struct vrs_model *m, vrs_engine_shown_fn shown, void *ctx);
 
-/** Free removed servers that nobody reads any more. Not inside a read section. Cheap when there
- *  are none. */
+/** Free removed servers that nobody reads any more; without threads only the owner does. Not inside
+ *  a read section. Cheap when there are none. */
 void vrs_engine_reap(struct vrs_engine *e);
 
 /** Cease to all peers, wait for their connections to be flushed (1 s at most), end the threads. */
@@ -114,6 +114,9 @@ uint64_t vrs_engine_next_ms(struct vrs_engine *e);
 
 /** The current model, counted: vrs_model_put() it. Any thread. */
 struct vrs_model *vrs_engine_model(struct vrs_engine *e);
+
+/** Whether what belongs to the engine's threads may be touched by this one: calls run at once. */
+bool vrs_engine_is_ours(const struct vrs_engine *e);
 
 /** Run @p fn on the thread that owns sessions and RIBs, or on propagation's, and wait for it.
  *  Keep it short. @return 0, or -ESHUTDOWN. */

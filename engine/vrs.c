@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/vrs_internal.h"
@@ -317,7 +318,13 @@ int vrs_reload(struct vrs *v, const char *yaml, size_t size, char *report, size_
 		vrs_config_free(config);
 		return -EINVAL;
 	}
-	pthread_mutex_lock(&v->lock);
+	/* Another thread's reload may be waiting for this one to poll. */
+	while (pthread_mutex_trylock(&v->lock) != 0) {
+		if (!v->engine.threaded && vrs_engine_is_ours(&v->engine))
+			(void)vrs_engine_turn(&v->engine, 1);
+		else
+			(void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
 	err = apply(v, config);
 	pthread_mutex_unlock(&v->lock);
 	return err;

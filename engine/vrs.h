@@ -209,7 +209,7 @@ struct vrs_answer {
 };
 
 /**
- * One look-up, in the newest version. [R] 130 ns at a million prefixes, the caches cold.
+ * One look-up, in the newest version. [R] 206 ns at a million prefixes and 1,000 classes.
  *
  * @return 0; -ENOENT: no such NIC; -ENETUNREACH: no route; -EAFNOSUPPORT.
  */

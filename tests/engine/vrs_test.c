@@ -726,6 +726,36 @@ static void *poll_it(void *arg)
 	return NULL;
 }
 
+static void *reload_it(void *arg)
+{
+	struct vrs *v = arg;
+	const char *text = yaml(&(struct variant){.user = 2});
+
+	vrs_thread_register();
+	for (unsigned i = 0; i < 30; i++)
+		assert_int_equal(vrs_reload(v, text, strlen(text), NULL, 0), 0);
+	vrs_thread_unregister();
+	atomic_store(&stop, true);
+	return NULL;
+}
+
+static void two_threads_may_reload_though_one_has_to_poll(void **state)
+{
+	struct world *w = world_new(&(struct variant){.user = 2}, NULL);
+	char *text = strdup(yaml(&w->variant));
+	pthread_t thread;
+
+	atomic_store(&stop, false);
+	assert_int_equal(pthread_create(&thread, NULL, reload_it, w->vrs), 0);
+	while (!atomic_load(&stop)) {
+		assert_int_equal(vrs_reload(w->vrs, text, strlen(text), NULL, 0), 0);
+		assert_true(vrs_poll(w->vrs, 1) >= 0);
+	}
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	free(text);
+	world_free(w);
+}
+
 static void other_threads_may_ask_while_one_polls(void **state)
 {
 	struct world *w = world_new(&(struct variant){0}, NULL);
@@ -856,6 +886,7 @@ int main(void)
 		cmocka_unit_test(a_descriptor_is_readable_until_nothing_is_new),
 		cmocka_unit_test(a_pinned_version_stays_until_it_is_revoked),
 		cmocka_unit_test(who_holds_a_removed_route_server_is_told_and_it_goes_later),
+		cmocka_unit_test(two_threads_may_reload_though_one_has_to_poll),
 		cmocka_unit_test(other_threads_may_ask_while_one_polls),
 		cmocka_unit_test(readers_and_followers_run_beside_the_writers),
 	};

@@ -564,6 +564,35 @@ VRS_RCU_READER static void check_address(struct world *w, const struct answer *a
 	}
 }
 
+/* Many at once answer as one at a time. */
+static void check_overlays(struct world *w)
+{
+	const struct vrs_overlay *overlays[VRS_OVERLAY_BURST];
+	struct vrs_addr addrs[VRS_OVERLAY_BURST];
+	struct vrs_overlay_hit many[VRS_OVERLAY_BURST], bulk[VRS_OVERLAY_BURST], one;
+
+	for (unsigned i = 0; i < VRS_OVERLAY_BURST; i++) {
+		overlays[i] = w->classes[rng_below(&w->rng, CLASSES)].overlay;
+		addrs[i] = rng_addr(&w->rng, 1 + rng_below(&w->rng, 8) / 7);
+	}
+	addrs[0] = vrs_addr_ip4(UINT32_MAX);
+	addrs[1] = vrs_addr_ip4(0);
+	vrs_overlay_match_many(overlays, addrs, VRS_OVERLAY_BURST, many);
+	for (unsigned i = 0; i < VRS_OVERLAY_BURST; i++) {
+		one = vrs_overlay_match(overlays[i], &addrs[i]);
+		assert_memory_equal(&many[i].route, &one.route, sizeof(one.route));
+		assert_int_equal(many[i].bgp_min_len, one.bgp_min_len);
+	}
+	for (unsigned n = 1; n <= VRS_OVERLAY_BURST; n += VRS_OVERLAY_BURST - 1) {
+		vrs_overlay_match_bulk(overlays[0], addrs, n == 1 ? 2 : n, bulk);
+		for (unsigned i = 0; i < n; i++) {
+			one = vrs_overlay_match(overlays[0], &addrs[i]);
+			assert_int_equal(bulk[i].route, one.route);
+			assert_int_equal(bulk[i].bgp_min_len, one.bgp_min_len);
+		}
+	}
+}
+
 static void settle(struct world *w)
 {
 	while (vrs_table_turn(w->table))
@@ -593,6 +622,7 @@ static void check(struct world *w)
 			check_address(w, answers, c, &v);
 	}
 	vrs_rcu_leave();
+	check_overlays(w);
 }
 
 static void a_million_operations_agree_with_the_twin(void **state)
