@@ -265,8 +265,10 @@ static int cmp_u32(const void *a, const void *b)
 
 static double median_us(uint32_t *of, size_t n)
 {
+	size_t middle = n / 2;
+
 	qsort(of, n, sizeof(*of), cmp_u32);
-	return of[n / 2] / 1000.0;
+	return of[middle] / 1000.0;
 }
 
 static void run(struct vrs_bench_state *s, const struct vrs_bench *b)

@@ -360,7 +360,8 @@ static void drop_old(struct apply *a)
 {
 	struct vrs_engine *e = a->e;
 	size_t n_old = a->old->config->n_route_servers, n = atomic_load(&e->n_removed);
-	struct vrs_server **removed = reallocarray(e->removed, n + n_old + 1, sizeof(*removed));
+	struct vrs_server **removed =
+		reallocarray(e->removed, n + n_old + 1, sizeof(struct vrs_server *));
 	size_t first = n;
 
 	if (removed != NULL)

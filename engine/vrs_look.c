@@ -183,6 +183,17 @@ VRS_RCU_READER static void match_trees(const struct vrs_radix_root **roots,
 	}
 }
 
+/* All of one family and version; NULL: BGP has nothing. */
+VRS_RCU_READER static inline void match_tree(
+	const struct vrs_version *v, const struct vrs_ip *addrs, unsigned n, struct found *f)
+{
+	if (v != NULL)
+		vrs_radix_match_bulk(&v->root[addrs[0].family == VRS_IP6], vrs_ip_in(addrs), n,
+			f->groups, f->lens);
+	else
+		memset(f, VRS_RADIX_MISS, sizeof(*f));
+}
+
 /* Addresses of one family, all there are as a rule, go in step; a mixture one by one. */
 VRS_RCU_READER static void look_burst(struct memo *m, const struct vrs_view_class *c,
 	const struct vrs_version *v, const struct vrs_ip *addrs, unsigned n, struct vrs_answer *out)
@@ -202,11 +213,7 @@ VRS_RCU_READER static void look_burst(struct memo *m, const struct vrs_view_clas
 	if (mixed)
 		return;
 	vrs_overlay_match_bulk(c->overlay, vrs_ip_in(addrs), n, hits);
-	if (v != NULL)
-		vrs_radix_match_bulk(&v->root[addrs[0].family == VRS_IP6], vrs_ip_in(addrs), n,
-			f.groups, f.lens);
-	else
-		memset(f.lens, VRS_RADIX_MISS, sizeof(f.lens));
+	match_tree(v, addrs, n, &f);
 	for (unsigned i = 0; i < n; i++) {
 		if (bgp_wins(hits[i], f.lens[i]))
 			answer_again(m, c, f.groups[i], f.lens[i], &out[i]);

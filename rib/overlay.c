@@ -549,6 +549,6 @@ size_t vrs_overlay_size(const struct vrs_overlay *o)
 {
 	return sizeof(*o) + (o->n_routes + 1) * sizeof(*o->routes) +
 		o->ip4.n_keys * sizeof(*o->ip4.keys) +
-		(o->ip4.n + o->ip6.n) * sizeof(struct interval) +
-		(o->ip6.low != NULL ? 2 : 1) * o->ip6.n * sizeof(uint64_t);
+		((size_t)o->ip4.n + o->ip6.n) * sizeof(struct interval) +
+		(size_t)o->ip6.n * (o->ip6.low != NULL ? 2 : 1) * sizeof(uint64_t);
 }
