@@ -6,6 +6,7 @@
  */
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,9 +42,21 @@ static const char yaml[] =
 
 static char path[64];
 
+/* The owner of an engine without threads: what the API asks is run in its turns. */
+static void *turn(void *arg)
+{
+	vrs_thread_register_rcu();
+	for (;;) {
+		(void)vrs_engine_turn(arg, 0);
+		(void)poll(NULL, 0, 1);
+	}
+	return NULL;
+}
+
 static void start(void)
 {
 	static struct vrs_engine engine;
+	pthread_t thread;
 	static struct vrs_api *api;
 	struct vrs_cfg_report report = {0};
 	struct vrs_config *config;
@@ -55,6 +68,7 @@ static void start(void)
 	FUZZ_CHECK(vrs_engine_init(&engine, mem_transport_new(mem_net_new()),
 			   &(struct vrs_engine_options){.seed = 1}) == 0);
 	FUZZ_CHECK(vrs_engine_apply(&engine, config) == 0);
+	FUZZ_CHECK(pthread_create(&thread, NULL, turn, &engine) == 0);
 	(void)snprintf(path, sizeof(path), "/tmp/vrs-fuzz-api.%d", (int)getpid());
 	FUZZ_CHECK(vrs_api_start(&engine, path, NULL, &api) == 0);
 	vrs_thread_unregister_rcu();

@@ -5,6 +5,7 @@
 #include "tests/io/mem_transport.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,8 @@ struct mem_transport {
 	struct endpoint *endpoints;
 	struct vrs_conn *conns;
 	struct vrs_transport_stat stat;
+	/* The same for other threads, as of the last poll. */
+	_Atomic uint64_t shown[sizeof(struct vrs_transport_stat) / sizeof(uint64_t)];
 	bool stalled, polling;
 };
 
@@ -336,6 +339,16 @@ static void reap(struct mem_transport *t)
 	}
 }
 
+static void show(struct mem_transport *t)
+{
+	uint64_t words[VRS_N_ELEMS(t->shown)];
+
+	t->stat.open = mem_transport_conns(&t->base);
+	memcpy(words, &t->stat, sizeof(words));
+	for (size_t i = 0; i < VRS_N_ELEMS(words); i++)
+		atomic_store_explicit(&t->shown[i], words[i], memory_order_relaxed);
+}
+
 static int poll_once(struct vrs_transport *base, int)
 {
 	struct mem_transport *t = mem(base);
@@ -347,6 +360,7 @@ static int poll_once(struct vrs_transport *base, int)
 			events += poll_conn(c);
 	}
 	reap(t);
+	show(t);
 	return (int)events;
 }
 
@@ -356,8 +370,12 @@ static void wake(struct vrs_transport *)
 
 static void stat(const struct vrs_transport *t, struct vrs_transport_stat *out)
 {
-	*out = mem(t)->stat;
-	out->open = mem_transport_conns(t);
+	const struct mem_transport *m = mem(t);
+	uint64_t words[VRS_N_ELEMS(m->shown)];
+
+	for (size_t i = 0; i < VRS_N_ELEMS(words); i++)
+		words[i] = atomic_load_explicit(&m->shown[i], memory_order_relaxed);
+	memcpy(out, words, sizeof(*out));
 }
 
 static void transport_free(struct vrs_transport *base)
