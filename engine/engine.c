@@ -143,8 +143,15 @@ struct vrs_model *vrs_engine_model(struct vrs_engine *e)
 struct apply {
 	struct vrs_engine *e;
 	struct vrs_model *now, *old;
-	bool *keep; /* By index in old: the server goes on. */
+	bool *keep;            /* By index in old: the server goes on. */
+	struct hidden *hidden; /* By index in now. */
 	int err;
+};
+
+/* Prefixes of the network that came or went: learned routes on them become hidden, or show. */
+struct hidden {
+	struct vrs_prefix *prefixes;
+	size_t n;
 };
 
 /* Whether a server can go on as it is, with other peers perhaps. */
@@ -202,6 +209,27 @@ static bool in_propagation(const struct vrs_propagation *p, const struct vrs_rib
 	return false;
 }
 
+/* Note the difference between a RIB's system prefixes and those it will have. */
+static int note_hidden(
+	struct hidden *h, const struct vrs_rib *rib, const struct vrs_prefix *now, size_t n)
+{
+	h->prefixes = calloc(n + rib->n_system + 1, sizeof(*h->prefixes));
+	if (h->prefixes == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		if (!vrs_rib_is_system(rib, &now[i]))
+			h->prefixes[h->n++] = now[i];
+	for (size_t i = 0; i < rib->n_system; i++) {
+		size_t j = 0;
+
+		while (j < n && !vrs_prefix_equal(&now[j], &rib->system[i]))
+			j++;
+		if (j == n)
+			h->prefixes[h->n++] = rib->system[i];
+	}
+	return 0;
+}
+
 static void propagation_apply(void *arg)
 {
 	struct apply *a = arg;
@@ -225,7 +253,8 @@ static void propagation_apply(void *arg)
 		if (!in_propagation(p, rib))
 			vrs_propagation_add(p, rib);
 		vrs_rib_set_branch_to_branch(rib, rs->branch_to_branch);
-		if (vrs_rib_set_system(rib, prefixes, n) != 0)
+		if (note_hidden(&a->hidden[j], rib, prefixes, n) != 0 ||
+			vrs_rib_set_system(rib, prefixes, n) != 0)
 			a->err = -ENOMEM;
 		free(prefixes);
 	}
@@ -241,6 +270,8 @@ static void io_apply(void *arg)
 
 		if (err != 0)
 			a->err = err;
+		for (size_t i = 0; i < a->hidden[j].n; i++)
+			vrs_table_touch(a->now->servers[j]->table, &a->hidden[j].prefixes[i]);
 	}
 }
 
@@ -328,7 +359,8 @@ int vrs_engine_apply(struct vrs_engine *e, struct vrs_config *config)
 	pthread_mutex_lock(&e->apply_lock);
 	a.old = e->model;
 	a.keep = calloc(a.old != NULL ? a.old->config->n_route_servers + 1 : 1, sizeof(*a.keep));
-	if (a.keep == NULL) {
+	a.hidden = calloc(a.now->config->n_route_servers + 1, sizeof(*a.hidden));
+	if (a.keep == NULL || a.hidden == NULL) {
 		a.err = -ENOMEM;
 		vrs_model_put(a.now);
 		goto out;
@@ -345,8 +377,11 @@ int vrs_engine_apply(struct vrs_engine *e, struct vrs_config *config)
 	pthread_mutex_unlock(&e->model_lock);
 	if (a.old != NULL)
 		drop_old(&a);
-	free(a.keep);
+	for (size_t j = 0; j < a.now->config->n_route_servers; j++)
+		free(a.hidden[j].prefixes);
 out:
+	free(a.hidden);
+	free(a.keep);
 	pthread_mutex_unlock(&e->apply_lock);
 	return a.err;
 }

@@ -49,7 +49,13 @@ struct vrs_neighbor {
 	bool max_warned;
 	bool count_azure;         /* limits.counting: azure; then: */
 	uint64_t counted;         /* Announcements, less withdrawals and settled replacements. */
-	uint64_t replaced;        /* Of these, replacements not settled yet. */
+	uint64_t replaced;        /* Of these, replacements not subtracted yet. */
+	uint64_t announced;       /* Prefixes since it was last settled (engine/limits.h). */
+	struct vrs_limits_seen {
+		uint64_t added, removed, failed; /* Of the table's peer, then. */
+	} seen;
+	struct vrs_neighbor *next_unsettled;
+	bool unsettled;
 	struct vrs_timer recount; /* One second after the last UPDATE. */
 	uint64_t n_shed;          /* Announcements not kept for want of memory. */
 	struct vrs_log_limit log_limit;
@@ -121,6 +127,7 @@ struct vrs_io {
 	struct vrs_propagation *propagation;
 	struct vrs_mailbox mailbox;
 	struct vrs_server *servers;
+	struct vrs_neighbor *unsettled; /* Sent something since they were last settled. */
 	_Atomic uint32_t asleep; /* Waits in the transport's poll. */
 	_Atomic bool stop;
 	bool sweeping;              /* Tables have more to do. */

@@ -103,7 +103,9 @@ void vrs_rib_free(struct vrs_rib *rib);
 void vrs_propagation_add(struct vrs_propagation *p, struct vrs_rib *rib);
 void vrs_propagation_remove(struct vrs_propagation *p, struct vrs_rib *rib);
 
-/** Set the network's prefixes; peers get the difference. Propagation. @return 0 or -ENOMEM. */
+/** Set the network's prefixes; peers get the difference. The RIB's writer has then to touch learned
+ *  routes on exactly the prefixes that came or went (vrs_table_touch()): they begin or cease to be
+ *  hidden. Propagation. @return 0 or -ENOMEM. */
 VRS_NODISCARD int vrs_rib_set_system(
 	struct vrs_rib *rib, const struct vrs_prefix *prefixes, size_t n);
 

@@ -85,7 +85,8 @@ static void announce(struct world *w, uint16_t slot, const char *text, uint32_t 
 	uint8_t buf[17];
 	struct vrs_span s = nlri(text, buf, &p);
 
-	assert_int_equal(vrs_table_announce(w->table, slot, p.afi, s, id, VRS_PATH_USABLE), 1);
+	vrs_table_announce(w->table, slot, p.afi, s, id, VRS_PATH_USABLE);
+	vrs_table_flush(w->table);
 }
 
 static void withdraw(struct world *w, uint16_t slot, const char *text)
@@ -95,6 +96,7 @@ static void withdraw(struct world *w, uint16_t slot, const char *text)
 	struct vrs_span s = nlri(text, buf, &p);
 
 	vrs_table_withdraw(w->table, slot, p.afi, s);
+	vrs_table_flush(w->table);
 }
 
 static struct vrs_entry *entry(struct world *w, const char *text, uint32_t *index)
@@ -313,8 +315,7 @@ static void an_unusable_path_is_kept_with_its_reason(void **state)
 	uint8_t buf[17];
 	struct vrs_span s = nlri("127.1.0.0/16", buf, &p);
 
-	assert_int_equal(
-		vrs_table_announce(w->table, a, p.afi, s, attrs(w, 1, 4, 1), VRS_PATH_USABLE), 1);
+	vrs_table_announce(w->table, a, p.afi, s, attrs(w, 1, 4, 1), VRS_PATH_USABLE);
 	assert_int_equal(vrs_table_paths(w->table, &p, views, 2), 1);
 	assert_int_equal(views[0].path->reason, VRS_PATH_MARTIAN);
 	assert_false(views[0].best);
