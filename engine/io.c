@@ -877,20 +877,24 @@ static int sleep_ms(struct vrs_io *io, int limit)
 
 static void tables(struct vrs_io *io)
 {
-	bool marked = false;
+	uint64_t marked = 0;
 
 	io->sweeping = false;
 	for (struct vrs_server *s = io->servers; s != NULL; s = s->next) {
 		io->sweeping |= vrs_table_turn(s->table);
 		uint64_t n = atomic_load_explicit(&s->table->n_marked, memory_order_relaxed);
-		marked |= n != s->n_marked;
+		marked += n - s->n_marked;
 		s->n_marked = n;
 		/* A server that is being removed may have lost its RIB already. */
 		if (!atomic_load(&s->dead))
 			vrs_limits_memory(s);
 	}
 	vrs_reclaim_turn(io->reclaim);
-	if (marked)
+	if (marked == 0)
+		return;
+	if (marked <= io->inline_changes && vrs_propagation_try(io->propagation))
+		(void)send_all(io);
+	else
 		vrs_waker_wake(&io->propagation->waker);
 }
 

@@ -126,6 +126,7 @@ struct vrs_io {
 	struct vrs_reclaim *reclaim;
 	struct vrs_propagation *propagation;
 	struct vrs_mailbox mailbox;
+	uint32_t inline_changes; /* So many are propagated here when propagation sleeps. */
 	struct vrs_server *servers;
 	struct vrs_neighbor *unsettled; /* Sent something since they were last settled. */
 	_Atomic uint32_t asleep; /* Waits in the transport's poll. */

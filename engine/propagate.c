@@ -13,8 +13,8 @@
 enum {
 	BURST = 32, /* Changes whose cache misses overlap. */
 	TAKE = 256,
-	VERSION_CHANGES = 16384, /* Of one version, when there are so many, */
-	VERSION_NS = 1000000,    /* and they do not take longer than this. */
+	VERSION_CHANGES = 32768, /* Of one version, when there are so many, */
+	VERSION_NS = 2000000,    /* and they do not take longer than this. */
 	LOG_BLOCKS = 32,         /* 32,768 deltas. */
 	MAX_PIN_MS = 120000,     /* A listing that takes longer starts over. */
 	MAX_PIN_BYTES = 64 << 20,
@@ -45,6 +45,7 @@ int vrs_propagation_init(struct vrs_propagation *p, enum vrs_reclaim_mode mode,
 	}
 	vrs_mailbox_init(&p->mailbox);
 	pthread_mutex_init(&p->watch_lock, NULL);
+	pthread_mutex_init(&p->baton, NULL);
 	return 0;
 }
 
@@ -54,6 +55,7 @@ void vrs_propagation_fini(struct vrs_propagation *p)
 	vrs_waker_fini(&p->waker);
 	vrs_mailbox_fini(&p->mailbox);
 	pthread_mutex_destroy(&p->watch_lock);
+	pthread_mutex_destroy(&p->baton);
 }
 
 /* --- RIBs --- */
@@ -495,18 +497,46 @@ static bool waits(const struct vrs_propagation *p)
 	return false;
 }
 
+bool vrs_propagation_try(struct vrs_propagation *p)
+{
+	if (pthread_mutex_trylock(&p->baton) != 0)
+		return false;
+	bool more = vrs_propagation_turn(p) || has_work(p) || waits(p);
+	pthread_mutex_unlock(&p->baton);
+	if (more)
+		vrs_waker_wake(&p->waker);
+	return true;
+}
+
+/* Milliseconds to sleep: 0 when there is work. Our waker is armed. */
+static int sleep_ms(struct vrs_propagation *p)
+{
+	int ms;
+
+	/* Whoever has the baton looks for more when its turn is over, and wakes us for it. */
+	if (pthread_mutex_trylock(&p->baton) != 0)
+		return 500;
+	/* Pins, limbo and idle groups are looked at twice a second at least; peers that are waited
+	 * for more often. */
+	ms = has_work(p) ? 0 : waits(p) ? 20 : 500;
+	pthread_mutex_unlock(&p->baton);
+	return ms;
+}
+
 void vrs_propagation_run(struct vrs_propagation *p)
 {
 	while (!atomic_load(&p->stop)) {
-		if (vrs_propagation_turn(p))
+		pthread_mutex_lock(&p->baton);
+		bool more = vrs_propagation_turn(p);
+		pthread_mutex_unlock(&p->baton);
+		if (more)
 			continue;
 		vrs_waker_arm(&p->waker);
-		if (!has_work(p)) {
+		int ms = sleep_ms(p);
+		if (ms > 0) {
 			struct pollfd pfd = {.fd = p->waker.fd, .events = POLLIN};
 
-			/* Pins, limbo and idle groups are looked at twice a second at least; peers that
-			 * are waited for more often. */
-			(void)poll(&pfd, 1, waits(p) ? 20 : 500);
+			(void)poll(&pfd, 1, ms);
 		}
 		vrs_waker_disarm(&p->waker);
 	}
