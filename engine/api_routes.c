@@ -404,7 +404,7 @@ static json_t *path_json(const struct vrs_server *s, const struct vrs_path_view 
 		state = "best";
 	} else {
 		state = v->multipath ? "multipath" : "valid";
-		reason = v->path->stale ? "stale" : vrs_decide_step_str(v->step);
+		reason = v->stale ? "stale" : vrs_decide_step_str(v->step);
 	}
 	json_object_set_new(j, "peer", json_string(peer));
 	json_object_set_new(j, "instance", json_integer(v->peer->source.instance));

@@ -3,8 +3,9 @@
  */
 
 /*
- * The RIB's writer: its life, peers, the scans over all entries, and looking at what is there.
- * Paths come in and go in table_apply.c, decisions are made in table_decide.c.
+ * The RIB's writer: its life, peers, the end of entries, and looking at what is there. Paths come
+ * in and go in table_apply.c, decisions are made in table_decide.c, all entries are visited in
+ * table_scan.c.
  */
 
 #include "rib/table.h"
@@ -17,10 +18,8 @@
 #include "rib/table_internal.h"
 
 enum {
-	MAX_PEERS = 65536,
 	RETURNS_BURST = 32,
 	RETURNS_CHUNK = 2048, /* Entries unlinked in one turn: about 300 us. */
-	SWEEP_CHUNK = 8192,   /* Entries looked at in one turn: about 100 us. */
 };
 
 struct vrs_table *vrs_table_new(struct vrs_reclaim *reclaim, const struct vrs_table_config *config)
@@ -50,7 +49,7 @@ struct vrs_table *vrs_table_new(struct vrs_reclaim *reclaim, const struct vrs_ta
 		goto out_addrs;
 	if (vrs_table_joins_init(t) != 0)
 		goto out_queue;
-	t->peers = vrs_mem_zalloc(VRS_MEM_OTHER, MAX_PEERS * sizeof(*t->peers));
+	t->peers = vrs_mem_zalloc(VRS_MEM_OTHER, VRS_TABLE_PEERS * sizeof(*t->peers));
 	if (t->peers == NULL)
 		goto out_joins;
 	if (vrs_spsc_init(&t->dirty) != 0)
@@ -61,7 +60,7 @@ struct vrs_table *vrs_table_new(struct vrs_reclaim *reclaim, const struct vrs_ta
 out_dirty:
 	vrs_spsc_fini(&t->dirty);
 out_peers:
-	vrs_mem_free(VRS_MEM_OTHER, (void *)t->peers, MAX_PEERS * sizeof(*t->peers));
+	vrs_mem_free(VRS_MEM_OTHER, (void *)t->peers, VRS_TABLE_PEERS * sizeof(*t->peers));
 out_joins:
 	vrs_table_joins_fini(t);
 out_queue:
@@ -99,10 +98,10 @@ void vrs_table_free(struct vrs_table *t)
 	vrs_mem_free(VRS_MEM_QUEUE, t->queue, VRS_TABLE_QUEUE * sizeof(*t->queue));
 	vrs_group_store_fini(&t->groups);
 	vrs_attrs_store_free(t->attrs);
-	for (unsigned i = 0; i < MAX_PEERS && i <= t->next_slot; i++)
+	for (unsigned i = 0; i < VRS_TABLE_PEERS && i <= t->next_slot; i++)
 		vrs_mem_free(
 			VRS_MEM_OTHER, atomic_load(&t->peers[i]), sizeof(struct vrs_table_peer));
-	vrs_mem_free(VRS_MEM_OTHER, (void *)t->peers, MAX_PEERS * sizeof(*t->peers));
+	vrs_mem_free(VRS_MEM_OTHER, (void *)t->peers, VRS_TABLE_PEERS * sizeof(*t->peers));
 	vrs_spsc_fini(&t->dirty);
 	vrs_spsc_fini(&t->returns);
 	free(t->scratch);
@@ -147,7 +146,7 @@ int vrs_table_peer_add(struct vrs_table *t, const struct vrs_path_source *source
 	if (peer == NULL)
 		return -ENOMEM;
 	/* Slots are used in turn, so a slot that was just freed rests for a while. */
-	for (unsigned i = 0; i < MAX_PEERS; i++) {
+	for (unsigned i = 0; i < VRS_TABLE_PEERS; i++) {
 		uint16_t slot = (uint16_t)(t->next_slot + i);
 
 		if (vrs_table_peer(t, slot) != NULL)
@@ -169,149 +168,13 @@ static void peer_free(void *ctx, void *obj)
 }
 
 /* No path refers to it any more; readers of a word may, until their section ends. */
-static void peer_retire(struct vrs_table *t, struct vrs_table_peer *peer)
+void vrs_table_peer_retire(struct vrs_table *t, struct vrs_table_peer *peer)
 {
 	atomic_store_explicit(&t->peers[peer->slot], NULL, memory_order_release);
 	vrs_reclaim_retire(t->reclaim, peer_free, NULL, peer, sizeof(*peer));
 }
 
-void vrs_table_peer_down(struct vrs_table *t, uint16_t slot)
-{
-	struct vrs_table_peer *peer = vrs_table_peer(t, slot);
-
-	vrs_table_flush(t);
-	peer->down = true;
-	if (peer->n_paths == 0) {
-		peer_retire(t, peer);
-		return;
-	}
-	/* One scan, round and round, serves all that are down until none is. */
-	t->n_down++;
-}
-
-/* --- Scans over all entries --- */
-
-void vrs_table_mark_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
-{
-	vrs_table_flush(t);
-	for (uint32_t i = 1; i < vrs_pool_bound(&t->entries); i++) {
-		struct vrs_entry *e = vrs_table_in_use(t, i);
-		struct vrs_path *path = e != NULL && e->afi == afi ? vrs_path_of(e, slot) : NULL;
-
-		if (path != NULL) {
-			path->stale = 1;
-			vrs_table_decide(t, i, e);
-		}
-	}
-}
-
-void vrs_table_sweep_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
-{
-	struct vrs_table_peer *peer = vrs_table_peer(t, slot);
-
-	vrs_table_flush(t);
-	for (uint32_t i = 1; i < vrs_pool_bound(&t->entries); i++) {
-		struct vrs_entry *e = vrs_table_in_use(t, i);
-		const struct vrs_path *path =
-			e != NULL && e->afi == afi ? vrs_path_of(e, slot) : NULL;
-
-		if (path != NULL && path->stale)
-			peer->n_removed += vrs_table_remove_path(t, peer, i, e);
-	}
-}
-
-/* Whether the peer has so many usable paths that this one is not to be one of them. */
-static bool over_limit(const struct vrs_table_peer *peer, const struct vrs_path *path)
-{
-	bool has_place = path->reason == VRS_PATH_USABLE;
-
-	return peer->limit != 0 && peer->n_usable - has_place >= peer->limit;
-}
-
-void vrs_table_revalidate(struct vrs_table *t, vrs_table_reason_fn reason, void *ctx)
-{
-	vrs_table_flush(t);
-	for (uint32_t i = 1; i < vrs_pool_bound(&t->entries); i++) {
-		struct vrs_entry *e = vrs_table_in_use(t, i);
-
-		if (e == NULL)
-			continue;
-		struct vrs_prefix p = vrs_entry_prefix(t, e);
-		struct vrs_path *path = vrs_entry_paths(e);
-		bool changed = false;
-		for (unsigned n = e->n_paths; n > 0; n--, path++) {
-			struct vrs_table_peer *peer = vrs_table_peer(t, path->peer);
-			uint8_t now =
-				(uint8_t)reason(ctx, vrs_attrs_at(t->attrs, path->attrs), peer, &p);
-
-			if (now == VRS_PATH_USABLE && over_limit(peer, path))
-				now = VRS_PATH_LIMIT;
-			if (now == path->reason)
-				continue;
-			peer->n_usable += now == VRS_PATH_USABLE;
-			peer->n_usable -= path->reason == VRS_PATH_USABLE;
-			path->reason = now;
-			changed = true;
-		}
-		if (changed)
-			vrs_table_decide(t, i, e);
-	}
-}
-
-void vrs_table_configure(struct vrs_table *t, const struct vrs_table_config *config)
-{
-	if (t->config.preference == config->preference &&
-		t->config.branch_to_branch == config->branch_to_branch)
-		return;
-	vrs_table_flush(t);
-	t->config = *config;
-	t->redecide_at = 1;
-}
-
-/* Remove the paths of every peer that is down from one entry. */
-static void sweep_entry(struct vrs_table *t, uint32_t index, struct vrs_entry *e)
-{
-	for (unsigned i = e->n_paths; i-- > 0;) {
-		struct vrs_table_peer *peer = vrs_table_peer(t, vrs_entry_paths(e)[i].peer);
-
-		if (!peer->down)
-			continue;
-		(void)vrs_table_remove_path(t, peer, index, e);
-		if (peer->n_paths == 0) {
-			peer_retire(t, peer);
-			t->n_down--;
-		}
-	}
-}
-
-static void sweep(struct vrs_table *t)
-{
-	uint32_t end = vrs_pool_bound(&t->entries);
-
-	for (uint32_t n = 0; n < SWEEP_CHUNK && t->sweep_at < end && t->n_down > 0; n++) {
-		struct vrs_entry *e = vrs_table_in_use(t, t->sweep_at);
-
-		if (e != NULL)
-			sweep_entry(t, t->sweep_at, e);
-		t->sweep_at++;
-	}
-	if (t->sweep_at >= end)
-		t->sweep_at = 1;
-}
-
-static void redecide(struct vrs_table *t)
-{
-	uint32_t end = vrs_pool_bound(&t->entries);
-
-	for (uint32_t n = 0; n < SWEEP_CHUNK && t->redecide_at < end; n++, t->redecide_at++) {
-		struct vrs_entry *e = vrs_table_in_use(t, t->redecide_at);
-
-		if (e != NULL)
-			vrs_table_decide(t, t->redecide_at, e);
-	}
-	if (t->redecide_at >= end)
-		t->redecide_at = 0;
-}
+/* --- The end of an entry --- */
 
 static void entry_free(void *ctx, void *obj)
 {
@@ -390,15 +253,12 @@ static bool take_returns(struct vrs_table *t)
 bool vrs_table_turn(struct vrs_table *t)
 {
 	vrs_table_flush(t);
-	if (t->n_down > 0)
-		sweep(t);
-	if (t->redecide_at != 0)
-		redecide(t);
-	bool more = take_returns(t);
+	bool more = vrs_table_scan(t);
+	more |= take_returns(t);
 	vrs_attrs_turn(t->attrs);
 	if (vrs_group_turn(&t->groups))
 		vrs_table_joins_forget(t);
-	return more || t->n_down > 0 || t->redecide_at != 0;
+	return more;
 }
 
 void vrs_table_touch(struct vrs_table *t, const struct vrs_prefix *p)
@@ -474,6 +334,7 @@ size_t vrs_table_paths(
 			.path = path,
 			.attrs = vrs_attrs_at(t->attrs, path->attrs),
 			.peer = vrs_table_peer(t, path->peer),
+			.stale = c->stale,
 			.best = set > 0 && i == 0,
 			.multipath = i < set,
 			.step = i == 0 ? VRS_STEP_NONE

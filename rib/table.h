@@ -53,7 +53,7 @@ struct vrs_path {
 	uint32_t attrs; /**< Id in the attribute store. */
 	uint16_t peer;  /**< Peer slot. */
 	uint8_t reason; /**< enum vrs_path_reason. */
-	uint8_t stale;  /**< Announced before a refresh or restart that is not over. */
+	uint8_t epoch;  /* The peer's of this family, when it was announced: vrs_path_stale(). */
 };
 static_assert(sizeof(struct vrs_path) == 8, "one in an entry");
 
@@ -97,12 +97,20 @@ struct vrs_table_peer {
 	uint32_t
 		limit; /**< Usable paths it may have; more are kept with reason `limit`. 0 = none. */
 	uint16_t slot;
-	bool down;          /**< Being swept. */
+	bool down;        /**< Being swept. */
+	bool marked;      /* A refresh has begun that not all entries have been looked at for. */
+	bool sweeping[2]; /* By family: paths from before sweep_to go. */
+	uint8_t epoch[2]; /* By family: refreshes begun, modulo 256. */
+	uint8_t sweep_to[2], scanned[2];
 	uint64_t n_refused; /**< Announcements not taken: new prefixes while refuse_new. */
 	uint64_t n_failed; /**< Likewise for want of memory; the peer has no path there any more. */
 	uint64_t n_added;  /**< Announcements that added a path, ever. */
 	uint64_t n_removed; /**< Withdrawals, and ends of a refresh, that removed one. */
 };
+
+/** Why a path may not be used; see vrs_table_revalidate(). */
+typedef enum vrs_path_reason (*vrs_table_reason_fn)(void *ctx, const struct vrs_attrs *attrs,
+	const struct vrs_table_peer *peer, const struct vrs_prefix *p);
 
 struct vrs_table_config {
 	enum vrs_preference preference;
@@ -135,8 +143,11 @@ struct vrs_table {
 	struct vrs_candidate *scratch;
 	struct vrs_addr *scratch_hops;
 	uint32_t cap_scratch;
-	uint32_t sweep_at, n_down; /* The sweep under way: next index, peers that are down. */
-	uint32_t redecide_at;      /* Likewise after a change of config; 0 = none. */
+	uint32_t n_down;             /* Peers that are down and have paths still. */
+	uint32_t scan_at, scan_left; /* The scan over all entries: next index, visits left. */
+	bool redecide;               /* What it does: decide everything anew, */
+	vrs_table_reason_fn reason;  /* and give paths their reasons again. */
+	void *reason_ctx;
 	uint16_t next_slot;
 	bool refuse_new; /**< Take no prefix that is not in the table; paths of others change. */
 };
@@ -181,23 +192,23 @@ void vrs_table_flush(struct vrs_table *t);
 /** Mark the entry of @p p, if there is one, as if what is exported of it had changed. */
 void vrs_table_touch(struct vrs_table *t, const struct vrs_prefix *p);
 
-/** Mark all paths of a peer and family stale, or remove those still stale (RFC 7313). */
+/** All paths of a peer and family are stale from now on, or those still stale go (RFC 7313): in the turns
+ *  that follow, a bounded part of the table in each. */
 void vrs_table_mark_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi);
 void vrs_table_sweep_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi);
 
 /** Take another configuration; every entry is decided anew in the turns that follow. */
 void vrs_table_configure(struct vrs_table *t, const struct vrs_table_config *config);
 
-/** Give every path its reason again (networks or limits changed). @p reason  Called for each;
- *  the peers' own limits come on top of it. */
-typedef enum vrs_path_reason (*vrs_table_reason_fn)(void *ctx, const struct vrs_attrs *attrs,
-	const struct vrs_table_peer *peer, const struct vrs_prefix *p);
+/** Give every path its reason again (networks or limits changed), in the turns that follow. @p reason
+ *  Called for each, @p ctx until vrs_table_turn() says that nothing is left; the peers' own limits come on
+ *  top of it. */
 void vrs_table_revalidate(struct vrs_table *t, vrs_table_reason_fn reason, void *ctx);
 
 /**
- * End of the writer's turn: sweep some of what is down, free what is done with.
+ * End of the writer's turn: visit some of the entries that are to be visited, free what is done with.
  *
- * @return Whether more is to be swept: call again soon, after other work.
+ * @return Whether more is to be done: call again soon, after other work.
  */
 bool vrs_table_turn(struct vrs_table *t);
 
@@ -212,6 +223,7 @@ struct vrs_path_view {
 	const struct vrs_path *path;
 	const struct vrs_attrs *attrs;
 	const struct vrs_table_peer *peer;
+	bool stale;                /**< Announced before a refresh that is not over. */
 	bool best;                 /**< Chosen among all usable paths. */
 	bool multipath;            /**< In the ECMP set. */
 	enum vrs_decide_step step; /**< Where it lost against the best; VRS_STEP_NONE for it. */

@@ -77,6 +77,13 @@ static void fail(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t inde
 		vrs_table_mark(t, index, e, VRS_DIRTY_EXPORT);
 }
 
+static struct vrs_path path_of_op(
+	const struct vrs_table_peer *peer, const struct vrs_table_op *op, uint8_t reason)
+{
+	return (struct vrs_path){
+		op->attrs, op->slot, reason, peer->epoch[op->prefix.afi == VRS_AFI_IP6]};
+}
+
 static void add_path(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t index,
 	struct vrs_entry *e, const struct vrs_table_op *op, uint8_t reason)
 {
@@ -86,7 +93,7 @@ static void add_path(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t 
 		fail(t, peer, index);
 		return;
 	}
-	*path = (struct vrs_path){op->attrs, op->slot, reason, 0};
+	*path = path_of_op(peer, op, reason);
 	vrs_table_count(&t->n_paths, 1);
 	if (e->n_paths == 1)
 		vrs_table_count(&t->n_prefixes, 1);
@@ -125,12 +132,12 @@ static void announce(struct vrs_table *t, const struct vrs_table_op *op, uint32_
 		add_path(t, peer, index, e, op, reason);
 		return;
 	}
-	if (path->attrs == op->attrs && path->reason == reason && !path->stale)
+	if (path->attrs == op->attrs && path->reason == reason && !vrs_path_stale(t, e, path))
 		return;
 	bool apart = vrs_table_stands_apart(t, e, path);
 	vrs_attrs_get(t->attrs, op->attrs, 1);
 	vrs_attrs_put(t->attrs, path->attrs, 1);
-	*path = (struct vrs_path){op->attrs, op->slot, reason, 0};
+	*path = path_of_op(peer, op, reason);
 	peer->n_usable += (reason == VRS_PATH_USABLE) - (uint32_t)had;
 	if (apart)
 		vrs_table_decide_added(t, index, e, path);

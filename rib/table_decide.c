@@ -218,10 +218,12 @@ bool vrs_table_scratch(struct vrs_table *t, uint32_t n)
 	return true;
 }
 
-static uint64_t key_of_path(const struct vrs_table *t, const struct vrs_path *p)
+static uint64_t key_of_path(
+	const struct vrs_table *t, const struct vrs_entry *e, const struct vrs_path *p)
 {
 	return vrs_decide_key(vrs_attrs_fact(t->attrs, p->attrs),
-		&vrs_table_peer(t, p->peer)->source, p->reason, p->stale, t->config.preference);
+		&vrs_table_peer(t, p->peer)->source, p->reason, vrs_path_stale(t, e, p),
+		t->config.preference);
 }
 
 bool vrs_table_candidates(struct vrs_table *t, struct vrs_entry *e)
@@ -233,10 +235,10 @@ bool vrs_table_candidates(struct vrs_table *t, struct vrs_entry *e)
 	for (uint32_t i = 0; i < e->n_paths; i++)
 		t->scratch[i] = (struct vrs_candidate){
 			.source = &vrs_table_peer(t, paths[i].peer)->source,
-			.key = key_of_path(t, &paths[i]),
+			.key = key_of_path(t, e, &paths[i]),
 			.index = i,
 			.reason = paths[i].reason,
-			.stale = paths[i].stale,
+			.stale = vrs_path_stale(t, e, &paths[i]),
 		};
 	return true;
 }
@@ -280,7 +282,7 @@ static bool plain_set(const struct vrs_table *t, struct vrs_entry *e, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		const struct vrs_path *p = &paths[t->scratch[i].index];
 
-		if (p->stale || vrs_attrs_fact(t->attrs, p->attrs) & VRS_FACT_TIES)
+		if (vrs_path_stale(t, e, p) || vrs_attrs_fact(t->attrs, p->attrs) & VRS_FACT_TIES)
 			return false;
 	}
 	return n > 0;
@@ -325,9 +327,10 @@ static bool is_exported(const struct vrs_table *t, const struct vrs_path *p)
 		t->config.branch_to_branch;
 }
 
-static bool plain_path(const struct vrs_table *t, const struct vrs_path *p)
+static bool plain_path(
+	const struct vrs_table *t, const struct vrs_entry *e, const struct vrs_path *p)
 {
-	return is_exported(t, p) && !p->stale &&
+	return is_exported(t, p) && !vrs_path_stale(t, e, p) &&
 		!(vrs_attrs_fact(t->attrs, p->attrs) & VRS_FACT_TIES);
 }
 
@@ -343,7 +346,7 @@ static bool decide_one(struct vrs_table *t, struct vrs_entry *e, const struct vr
 		return false;
 	if (is_exported(t, p))
 		*export = export_word(t, p);
-	e->plain = plain_path(t, p);
+	e->plain = plain_path(t, e, p);
 	return true;
 }
 
@@ -371,10 +374,10 @@ void vrs_table_decide(struct vrs_table *t, uint32_t index, struct vrs_entry *e)
 
 /* --- One path, and what is published of the others --- */
 
-/* While a new preference or branchToBranch is being applied, what is published is of the old one. */
+/* While a scan is under way, what is published may be of how things were before. */
 static bool is_plain(const struct vrs_table *t, const struct vrs_entry *e)
 {
-	return e->plain && t->redecide_at == 0;
+	return e->plain && t->scan_left == 0;
 }
 
 static uint64_t best_key(const struct vrs_table *t, uint64_t word)
@@ -390,7 +393,7 @@ bool vrs_table_stands_apart(
 	if (!is_plain(t, e) || e->n_paths < 2)
 		return false;
 	uint64_t word = atomic_load_explicit(&e->export, memory_order_relaxed);
-	return key_of_path(t, path) < best_key(t, word);
+	return key_of_path(t, e, path) < best_key(t, word);
 }
 
 /* An equal path joins the set. @return false: all have to be looked at. */
@@ -418,14 +421,14 @@ void vrs_table_decide_added(
 		return;
 	}
 	uint64_t word = atomic_load_explicit(&e->export, memory_order_relaxed);
-	uint64_t best = best_key(t, word), key = key_of_path(t, path);
+	uint64_t best = best_key(t, word), key = key_of_path(t, e, path);
 	if (key < best)
 		return;
 	uint32_t forward = VRS_GROUP_NONE;
 	uint64_t export = 0;
 	if (key > best && decide_one(t, e, path, &forward, &export))
 		publish(t, index, e, forward, export);
-	else if (key > best || !plain_path(t, path) || !join_set(t, index, e, path, word))
+	else if (key > best || !plain_path(t, e, path) || !join_set(t, index, e, path, word))
 		vrs_table_decide(t, index, e);
 }
 
@@ -435,7 +438,7 @@ void vrs_table_decide_removed(
 	if (is_plain(t, e) && e->n_paths > 0) {
 		uint64_t word = atomic_load_explicit(&e->export, memory_order_relaxed);
 
-		if (key_of_path(t, gone) < best_key(t, word))
+		if (key_of_path(t, e, gone) < best_key(t, word))
 			return;
 	}
 	vrs_table_decide(t, index, e);

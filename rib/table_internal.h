@@ -16,6 +16,7 @@
 enum {
 	VRS_TABLE_QUEUE = 256,           /* Changes that are done together. */
 	VRS_TABLE_UNLINKED = UINT16_MAX, /* n_paths of an entry that is not in the tree. */
+	VRS_TABLE_PEERS = 65536,
 };
 
 /** One prefix of one peer's. */
@@ -47,6 +48,19 @@ static inline struct vrs_entry *vrs_table_in_use(const struct vrs_table *t, uint
 
 	return e != NULL && e->afi != 0 && e->n_paths != VRS_TABLE_UNLINKED ? e : NULL;
 }
+
+/** Whether a path was announced before a refresh that is not over. */
+static inline bool vrs_path_stale(
+	const struct vrs_table *t, const struct vrs_entry *e, const struct vrs_path *p)
+{
+	return p->epoch != vrs_table_peer(t, p->peer)->epoch[e->afi == VRS_AFI_IP6];
+}
+
+/** Visit some entries. @return Whether more are to be visited. */
+bool vrs_table_scan(struct vrs_table *t);
+
+/** No path refers to the peer any more. */
+void vrs_table_peer_retire(struct vrs_table *t, struct vrs_table_peer *peer);
 
 /** Put an entry into the dirty ring with these bits. */
 void vrs_table_mark(struct vrs_table *t, uint32_t index, struct vrs_entry *e, uint8_t what);

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { CHUNK_SIZE = 65536 };
+enum { CHUNK_SIZE = 16384 };
 
 /*
  * At the start of each chunk; an object finds it by masking its address. Which objects are free
@@ -20,8 +20,8 @@ struct vrs_slab_chunk {
 	bool listed;
 	uint64_t free[CHUNK_SIZE / VRS_SLAB_SMALL / 64]; /* By number of the object. */
 };
-enum { HEADER = 5 * VRS_SLAB_UNIT };
-static_assert(sizeof(struct vrs_slab_chunk) <= HEADER, "five lines of header");
+enum { HEADER = 2 * VRS_SLAB_UNIT };
+static_assert(sizeof(struct vrs_slab_chunk) <= HEADER, "two lines of header");
 
 void vrs_slab_init(struct vrs_slab *s, enum vrs_mem_tag tag, unsigned unit)
 {

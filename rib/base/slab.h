@@ -14,7 +14,7 @@
  * @file
  * Objects of a few sizes, allocated and freed by one thread, at a few nanoseconds each.
  *
- * Sizes are rounded up to units of 64 (or 32) bytes; each size has its own 64 KiB chunks, and a
+ * Sizes are rounded up to units of 64 (or 32) bytes; each size has its own 16 KiB chunks, and a
  * chunk whose objects are all free goes back to the allocator, so a table that empties gives
  * its memory back. Objects are aligned to the unit and come uninitialised.
  *

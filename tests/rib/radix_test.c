@@ -158,7 +158,7 @@ static void check_bulk(const struct world *w, struct rng *rng)
 {
 	enum { N = 70 };
 	struct vrs_prefix prefixes[N];
-	const struct vrs_prefix *list[N];
+	const struct vrs_prefix *list[N] = {0};
 	uint32_t values[N];
 	unsigned n = rng_below(rng, N + 1);
 
