@@ -75,7 +75,8 @@ static void steps(struct vrs_bench_state *s, const struct vrs_bench *b)
 		for (size_t g = 0; g < groups; g++) {
 			memcpy(c, &cs[g * n], n * sizeof(*c));
 			for (size_t i = 0; i < n; i++)
-				c[i].key = vrs_decide_key(&c[i], VRS_PREFERENCE_EXPRESSROUTE);
+				c[i].key = vrs_decide_key(vrs_decide_fact(c[i].attrs), c[i].source,
+					c[i].reason, c[i].stale, VRS_PREFERENCE_EXPRESSROUTE);
 			vrs_decide_best(c, n);
 			winners += c[0].index;
 		}
@@ -84,7 +85,8 @@ static void steps(struct vrs_bench_state *s, const struct vrs_bench *b)
 	for (size_t g = 0; g < groups; g++) {
 		memcpy(c, &cs[g * n], n * sizeof(*c));
 		for (size_t i = 0; i < n; i++) {
-			c[i].key = vrs_decide_key(&c[i], VRS_PREFERENCE_EXPRESSROUTE);
+			c[i].key = vrs_decide_key(vrs_decide_fact(c[i].attrs), c[i].source,
+				c[i].reason, c[i].stale, VRS_PREFERENCE_EXPRESSROUTE);
 			wrong += c[i].key != c[0].key || !(c[i].key & VRS_KEY_USABLE);
 		}
 		vrs_decide_best(c, n);
@@ -150,10 +152,10 @@ static uint64_t announce(struct rib *r, size_t peer, size_t shift)
 
 	for (size_t i = 0; i < d->n; i++) {
 		const struct vrs_bench_update *u = &d->shuffled[i];
-		int rc = vrs_table_announce(r->table, r->slots[peer], VRS_AFI_IP4, u->nlri,
-			r->ids[peer][(u->set + shift) % d->n], VRS_PATH_USABLE);
 
-		n += rc > 0 ? (uint64_t)rc : 0;
+		vrs_table_announce(r->table, r->slots[peer], VRS_AFI_IP4, u->nlri,
+			r->ids[peer][(u->set + shift) % d->n], VRS_PATH_USABLE);
+		n += u->n;
 		if (i % TURN == TURN - 1) {
 			(void)vrs_table_turn(r->table);
 			vrs_reclaim_turn(r->reclaim);

@@ -83,12 +83,12 @@ uint64_t vrs_bench_rib_announce(
 	for (size_t i = from; i < to; i++) {
 		const struct vrs_bench_update *u = &d->shuffled[i];
 		uint32_t id = r->ids[hop][(u->set + shift) % d->n];
-		int rc =
-			vrs_table_announce(r->table, r->slot, r->afi, u->nlri, id, VRS_PATH_USABLE);
 
-		n += rc > 0 ? (uint64_t)rc : 0;
+		vrs_table_announce(r->table, r->slot, r->afi, u->nlri, id, VRS_PATH_USABLE);
+		n += u->n;
 		if (i % TURN == TURN - 1)
 			vrs_bench_rib_turn(r);
 	}
+	vrs_table_flush(r->table);
 	return n;
 }

@@ -112,6 +112,7 @@ static void withdraw(struct vrs_bench_state *s, const struct vrs_bench *b)
 			break;
 		for (size_t i = from; i < to; i++)
 			vrs_table_withdraw(r.table, r.slot, r.afi, d->shuffled[i].nlri);
+		vrs_table_flush(r.table);
 		vrs_bench_pause(s);
 		if (n_in(&r) != n - items)
 			vrs_bench_fail(s, "not every prefix was withdrawn");

@@ -13,13 +13,19 @@ struct vrs_clock {
 	void *ctx;
 };
 
-/** Milliseconds of a clock that never jumps. */
-static inline uint64_t vrs_now_ms(void)
+/** Nanoseconds of a clock that never jumps. */
+static inline uint64_t vrs_now_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/** Milliseconds of it. */
+static inline uint64_t vrs_now_ms(void)
+{
+	return vrs_now_ns() / 1000000;
 }
 
 static inline uint64_t vrs_clock_ms(const struct vrs_clock *c)

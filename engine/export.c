@@ -435,20 +435,10 @@ void vrs_export_stop(struct vrs_export *x)
 	atomic_store_explicit(&x->n_told, 0, memory_order_relaxed);
 }
 
-void vrs_export_system_changed(struct vrs_rib *rib, const struct vrs_prefix *old, size_t n_old)
+void vrs_export_system_changed(struct vrs_rib *rib)
 {
 	for (struct vrs_export *x = rib->exports; x != NULL; x = x->next)
 		x->system_due = true;
-	/* Learned routes on exactly these prefixes begin or cease to be hidden. */
-	for (size_t i = 0; i < n_old + rib->n_system; i++) {
-		const struct vrs_prefix *p = i < n_old ? &old[i] : &rib->system[i - n_old];
-		uint32_t index;
-
-		vrs_rcu_enter();
-		if (vrs_radix_find(&rib->table->radix[p->afi == VRS_AFI_IP6].root, p, &index))
-			vrs_export_mark(rib, index);
-		vrs_rcu_leave();
-	}
 }
 
 /* --- Room --- */

@@ -130,7 +130,7 @@ void vrs_export_mark_gateways(struct vrs_rib *rib);
 void vrs_export_mark_all(struct vrs_export *x);
 
 /** The network's prefixes changed (rib->system). Propagation. */
-void vrs_export_system_changed(struct vrs_rib *rib, const struct vrs_prefix *old, size_t n_old);
+void vrs_export_system_changed(struct vrs_rib *rib);
 
 /** Whether anything can be told to anyone now; when not, rib->export_waits says whether somebody is
  *  waited for: ask again within 20 ms. Propagation. */

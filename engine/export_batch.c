@@ -57,14 +57,14 @@ static bool eligible(const struct vrs_export_group *g, const struct vrs_entry *e
 	if (peer == NULL)
 		return false;
 	*source = peer->source.connection;
-	struct vrs_prefix p = vrs_entry_prefix(e);
+	struct vrs_prefix p = vrs_entry_prefix(g->rib->table, e);
 	return !vrs_rib_is_system(g->rib, &p);
 }
 
 /* What the peers were told of this prefix is the network's own route now: no withdrawal. */
 static bool hidden_by_system(const struct vrs_export_group *g, const struct vrs_entry *e)
 {
-	struct vrs_prefix p = vrs_entry_prefix(e);
+	struct vrs_prefix p = vrs_entry_prefix(g->rib->table, e);
 
 	return vrs_rib_is_system(g->rib, &p) && vrs_export_tells_system(g, &p);
 }
@@ -183,7 +183,9 @@ static unsigned afi_of(const struct job *j)
 
 static struct vrs_prefix prefix_of(const struct vrs_export_group *g, const struct job *j)
 {
-	return vrs_entry_prefix(vrs_table_entry(g->rib->table, j->index));
+	const struct vrs_table *t = g->rib->table;
+
+	return vrs_entry_prefix(t, vrs_table_entry(t, j->index));
 }
 
 static size_t collect(struct vrs_export_group *g, struct job *jobs)

@@ -122,15 +122,14 @@ static void announce(struct vrs_neighbor *n, const struct vrs_bgp_update *u,
 		vrs_table_withdraw(s->table, (uint16_t)n->slot, nlri->afi, nlri->span);
 		return;
 	}
-	if (vrs_attrs_intern(s->table->attrs, io->canonical, size, &info, &id) != 0 ||
-		vrs_table_announce(s->table, (uint16_t)n->slot, nlri->afi, nlri->span, id, reason) <
-			0) {
+	if (vrs_attrs_intern(s->table->attrs, io->canonical, size, &info, &id) != 0) {
 		vrs_count(&io->counters.out_of_memory, 1);
 		vrs_table_withdraw(s->table, (uint16_t)n->slot, nlri->afi, nlri->span);
 		vrs_log_limited(&n->log_limit, io->wheel.now_ms, VRS_LOG_ERROR,
 			"%s/%s: out of memory: routes dropped", s->name, n->name);
 		return;
 	}
+	vrs_table_announce(s->table, (uint16_t)n->slot, nlri->afi, nlri->span, id, reason);
 	vrs_count(&io->counters.prefixes_announced, nlri->n);
 }
 
@@ -142,16 +141,11 @@ static void withdraw(struct vrs_neighbor *n, const struct vrs_bgp_nlri *nlri)
 	vrs_count(&n->server->io->counters.prefixes_withdrawn, nlri->n);
 }
 
-static uint32_t n_paths(const struct vrs_neighbor *n)
-{
-	return vrs_table_peer(n->server->table, (uint16_t)n->slot)->n_paths;
-}
-
 static bool on_update(void *user, struct vrs_session *session, const struct vrs_bgp_update *u)
 {
 	struct vrs_neighbor *n = user;
 	struct vrs_io_counters *c = &n->server->io->counters;
-	struct vrs_limits_change change = {.before = n_paths(n)};
+	uint32_t announced = 0;
 
 	vrs_count(&c->updates, 1);
 	vrs_count(&c->attributes_discarded, u->n_discarded);
@@ -161,17 +155,14 @@ static bool on_update(void *user, struct vrs_session *session, const struct vrs_
 		vrs_count(&c->treat_as_withdraw, 1);
 		withdraw(n, &u->announced);
 		withdraw(n, &u->mp_reach);
-		change.between = change.after = n_paths(n);
 	} else {
-		change.between = n_paths(n);
-		change.announced = u->announced.n + u->mp_reach.n;
+		announced = u->announced.n + u->mp_reach.n;
 		if (u->announced.n > 0)
 			announce(n, u, VRS_BGP_CLASSIC, &u->announced);
 		if (u->mp_reach.n > 0)
 			announce(n, u, VRS_BGP_MP, &u->mp_reach);
-		change.after = n_paths(n);
 	}
-	vrs_limits_updated(n, &change);
+	vrs_limits_updated(n, announced);
 	return true;
 }
 
@@ -183,16 +174,13 @@ static uint8_t family_bit(enum vrs_afi afi)
 /* The refresh of @p families is over: what was not announced again is gone. */
 static void sweep_stale(struct vrs_neighbor *n, uint8_t families)
 {
-	struct vrs_limits_change change = {.before = n_paths(n)};
-
 	for (unsigned afi = VRS_AFI_IP4; afi <= VRS_AFI_IP6; afi++)
 		if (n->stale & families & family_bit(afi))
 			vrs_table_sweep_stale(n->server->table, (uint16_t)n->slot, afi);
-	change.between = change.after = n_paths(n);
 	n->stale &= (uint8_t)~families;
 	if (n->stale == 0)
 		vrs_timer_cancel(&n->server->io->wheel, &n->stale_timer);
-	vrs_limits_updated(n, &change);
+	vrs_limits_settle(n);
 }
 
 /* RFC 7313 section 4 wants an upper bound on how long stale routes are kept. */
@@ -889,20 +877,24 @@ static int sleep_ms(struct vrs_io *io, int limit)
 
 static void tables(struct vrs_io *io)
 {
-	bool marked = false;
+	uint64_t marked = 0;
 
 	io->sweeping = false;
 	for (struct vrs_server *s = io->servers; s != NULL; s = s->next) {
 		io->sweeping |= vrs_table_turn(s->table);
 		uint64_t n = atomic_load_explicit(&s->table->n_marked, memory_order_relaxed);
-		marked |= n != s->n_marked;
+		marked += n - s->n_marked;
 		s->n_marked = n;
 		/* A server that is being removed may have lost its RIB already. */
 		if (!atomic_load(&s->dead))
 			vrs_limits_memory(s);
 	}
 	vrs_reclaim_turn(io->reclaim);
-	if (marked)
+	if (marked == 0)
+		return;
+	if (marked <= io->inline_changes && vrs_propagation_try(io->propagation))
+		(void)send_all(io);
+	else
 		vrs_waker_wake(&io->propagation->waker);
 }
 
@@ -931,6 +923,7 @@ bool vrs_io_turn(struct vrs_io *io, int timeout_ms)
 	io->asked_ms = timeout_ms < 0 ? VRS_WHEEL_NEVER : (uint64_t)timeout_ms;
 	bool any = io->transport->ops->poll(io->transport, timeout_ms) > 0;
 	atomic_store(&io->asleep, 0);
+	vrs_limits_settle_all(io);
 	any |= vrs_wheel_advance(&io->wheel, vrs_clock_ms(&io->clock)) > 0;
 	any |= vrs_mailbox_run(&io->mailbox) > 0;
 	vrs_io_take_dead(io);

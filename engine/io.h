@@ -47,9 +47,15 @@ struct vrs_neighbor {
 	uint32_t max_prefixes; /* The lower of maxPrefixes and routesPerPeer; 0 = none. */
 	enum vrs_max_prefix_action max_action;
 	bool max_warned;
-	bool count_azure;         /* limits.counting: azure; then: */
-	uint64_t counted;         /* Announcements, less withdrawals and settled replacements. */
-	uint64_t replaced;        /* Of these, replacements not settled yet. */
+	bool count_azure;   /* limits.counting: azure; then: */
+	uint64_t counted;   /* Announcements, less withdrawals and settled replacements. */
+	uint64_t replaced;  /* Of these, replacements not subtracted yet. */
+	uint64_t announced; /* Prefixes since it was last settled (engine/limits.h). */
+	struct vrs_limits_seen {
+		uint64_t added, removed, failed; /* Of the table's peer, then. */
+	} seen;
+	struct vrs_neighbor *next_unsettled;
+	bool unsettled;
 	struct vrs_timer recount; /* One second after the last UPDATE. */
 	uint64_t n_shed;          /* Announcements not kept for want of memory. */
 	struct vrs_log_limit log_limit;
@@ -120,8 +126,10 @@ struct vrs_io {
 	struct vrs_reclaim *reclaim;
 	struct vrs_propagation *propagation;
 	struct vrs_mailbox mailbox;
+	uint32_t inline_changes; /* So many are propagated here when propagation sleeps. */
 	struct vrs_server *servers;
-	_Atomic uint32_t asleep; /* Waits in the transport's poll. */
+	struct vrs_neighbor *unsettled; /* Sent something since they were last settled. */
+	_Atomic uint32_t asleep;        /* Waits in the transport's poll. */
 	_Atomic bool stop;
 	bool sweeping;              /* Tables have more to do. */
 	uint64_t woke_ms, asked_ms; /* When poll() was last left, and how long it was to wait. */

@@ -84,12 +84,35 @@ void vrs_limits_set(struct vrs_neighbor *n, const struct vrs_cfg_route_server *r
 void vrs_limits_up(struct vrs_neighbor *n)
 {
 	n->max_warned = false;
+	n->seen = (struct vrs_limits_seen){0};
 	peer_of(n)->limit = table_limit(n);
+}
+
+static void unsettle(struct vrs_neighbor *n)
+{
+	if (n->unsettled)
+		return;
+	n->unsettled = true;
+	n->next_unsettled = n->server->io->unsettled;
+	n->server->io->unsettled = n;
+}
+
+static void settled(struct vrs_neighbor *n)
+{
+	struct vrs_neighbor **link = &n->server->io->unsettled;
+
+	if (!n->unsettled)
+		return;
+	while (*link != n)
+		link = &(*link)->next_unsettled;
+	*link = n->next_unsettled;
+	n->unsettled = false;
 }
 
 void vrs_limits_down(struct vrs_neighbor *n)
 {
-	n->counted = n->replaced = 0;
+	settled(n);
+	n->announced = n->counted = n->replaced = 0;
 	vrs_timer_cancel(&n->server->io->wheel, &n->recount);
 }
 
@@ -103,20 +126,49 @@ static void on_recount(struct vrs_timer *t)
 
 /* The cloud's counting: an announcement counts also when it replaces; what it replaced is
  * subtracted one second after the peer's last UPDATE. */
-static void count_azure(struct vrs_neighbor *n, const struct vrs_limits_change *c)
+static void count_azure(struct vrs_neighbor *n, uint64_t added, uint64_t removed)
 {
-	n->counted += c->announced;
-	n->counted -= VRS_MIN((uint64_t)(c->before - c->between), n->counted);
-	n->replaced += c->announced - (c->after - c->between);
+	n->counted += n->announced;
+	n->counted -= VRS_MIN(removed, n->counted);
+	n->replaced += n->announced - VRS_MIN(added, n->announced);
 	n->recount.fn = on_recount;
 	vrs_timer_arm(&n->server->io->wheel, &n->recount, RECOUNT_MS);
 }
 
-void vrs_limits_updated(struct vrs_neighbor *n, const struct vrs_limits_change *c)
+void vrs_limits_settle(struct vrs_neighbor *n)
 {
+	struct vrs_server *s = n->server;
+
+	vrs_table_flush(s->table);
+	settled(n);
+	const struct vrs_table_peer *peer = peer_of(n);
+	struct vrs_limits_seen was = n->seen;
+	n->seen = (struct vrs_limits_seen){peer->n_added, peer->n_removed, peer->n_failed};
+	if (n->seen.failed != was.failed) {
+		vrs_count(&s->io->counters.out_of_memory, n->seen.failed - was.failed);
+		vrs_log_limited(&n->log_limit, s->io->wheel.now_ms, VRS_LOG_ERROR,
+			"%s/%s: out of memory: routes dropped", s->name, n->name);
+	}
 	if (n->count_azure)
-		count_azure(n, c);
-	check(n, c->after);
+		count_azure(n, n->seen.added - was.added, n->seen.removed - was.removed);
+	n->announced = 0;
+	check(n, peer->n_paths);
+}
+
+void vrs_limits_updated(struct vrs_neighbor *n, uint32_t announced)
+{
+	uint64_t have = n->count_azure ? n->counted : peer_of(n)->n_paths;
+
+	n->announced += announced;
+	unsettle(n);
+	if (n->max_prefixes != 0 && have + n->announced > n->max_prefixes)
+		vrs_limits_settle(n);
+}
+
+void vrs_limits_settle_all(struct vrs_io *io)
+{
+	while (io->unsettled != NULL)
+		vrs_limits_settle(io->unsettled);
 }
 
 /* --- Lengths --- */

@@ -32,8 +32,8 @@
 
 struct vrs_cfg_bgp_connection;
 struct vrs_cfg_route_server;
-struct vrs_bgp_update;
 struct vrs_neighbor;
+struct vrs_io;
 struct vrs_server;
 
 enum vrs_memory_state {
@@ -53,16 +53,15 @@ void vrs_limits_set(struct vrs_neighbor *n, const struct vrs_cfg_route_server *r
 void vrs_limits_up(struct vrs_neighbor *n);
 void vrs_limits_down(struct vrs_neighbor *n);
 
-/** What one UPDATE did. */
-struct vrs_limits_change {
-	uint32_t before;    /**< Paths the peer had, */
-	uint32_t between;   /**< after the withdrawals, */
-	uint32_t after;     /**< and in the end. */
-	uint32_t announced; /**< Prefixes in it. */
-};
+/** An UPDATE with @p announced prefixes was taken in: settled now when the peer may be over its limit,
+ *  else at the end of the turn. The session may end here. */
+void vrs_limits_updated(struct vrs_neighbor *n, uint32_t announced);
 
-/** An UPDATE was taken in whole: the session may end here. */
-void vrs_limits_updated(struct vrs_neighbor *n, const struct vrs_limits_change *c);
+/** Account for what a peer's UPDATEs did since it was last settled. The session may end here. */
+void vrs_limits_settle(struct vrs_neighbor *n);
+
+/** Settle all who sent something; their tables have nothing queued afterwards. */
+void vrs_limits_settle_all(struct vrs_io *io);
 
 /** Whether the lists of an attribute set are within the limits of @p s. @p as_path_len as the
  *  decision counts it. */

@@ -11,9 +11,12 @@
 #include <unistd.h>
 
 enum {
-	BATCH = 1024,        /* Changes of a version. */
-	LOG_BLOCKS = 32,     /* 32,768 deltas. */
-	MAX_PIN_MS = 120000, /* A listing that takes longer starts over. */
+	BURST = 32, /* Changes whose cache misses overlap. */
+	TAKE = 256,
+	VERSION_CHANGES = 32768, /* Of one version, when there are so many, */
+	VERSION_NS = 2000000,    /* and they do not take longer than this. */
+	LOG_BLOCKS = 32,         /* 32,768 deltas. */
+	MAX_PIN_MS = 120000,     /* A listing that takes longer starts over. */
 	MAX_PIN_BYTES = 64 << 20,
 };
 
@@ -43,6 +46,7 @@ int vrs_propagation_init(struct vrs_propagation *p, enum vrs_reclaim_mode mode,
 	}
 	vrs_mailbox_init(&p->mailbox);
 	pthread_mutex_init(&p->watch_lock, NULL);
+	pthread_mutex_init(&p->baton, NULL);
 	return 0;
 }
 
@@ -52,6 +56,7 @@ void vrs_propagation_fini(struct vrs_propagation *p)
 	vrs_waker_fini(&p->waker);
 	vrs_mailbox_fini(&p->mailbox);
 	pthread_mutex_destroy(&p->watch_lock);
+	pthread_mutex_destroy(&p->baton);
 }
 
 /* --- RIBs --- */
@@ -97,16 +102,15 @@ void vrs_propagation_add(struct vrs_propagation *p, struct vrs_rib *rib)
 
 int vrs_rib_set_system(struct vrs_rib *rib, const struct vrs_prefix *prefixes, size_t n)
 {
-	struct vrs_prefix *old = rib->system, *now = calloc(n + 1, sizeof(*now));
-	size_t n_old = rib->n_system;
+	struct vrs_prefix *now = calloc(n + 1, sizeof(*now));
 
 	if (now == NULL)
 		return -ENOMEM;
 	memcpy(now, prefixes, n * sizeof(*now));
+	free(rib->system);
 	rib->system = now;
 	rib->n_system = n;
-	vrs_export_system_changed(rib, old, n_old);
-	free(old);
+	vrs_export_system_changed(rib);
 	return 0;
 }
 
@@ -254,36 +258,38 @@ static int group_ref(struct vrs_rib *rib, uint32_t id)
 }
 
 /* Bring the snapshot in line with one entry. @return 0 or -ENOMEM: try again. */
-static int forward(struct vrs_rib *rib, const struct vrs_entry *e)
+static int forward(struct vrs_rib *rib, const struct vrs_entry *e, const struct vrs_prefix *p)
 {
-	uint32_t group = (uint32_t)atomic_load(&e->forward), old;
-	struct vrs_prefix p = vrs_entry_prefix(e);
+	uint32_t group = atomic_load(&e->forward), old;
 	int err;
 
 	if (group != VRS_GROUP_NONE) {
 		err = group_ref(rib, group);
 		if (err != 0)
 			return err;
-		err = vrs_snapshot_set(rib->snapshot, &p, group, &old);
+		err = vrs_snapshot_set(rib->snapshot, p, group, &old);
 		if (err != 0 || old == group)
 			rib->group_refs[group]--;
 	} else {
-		err = vrs_snapshot_remove(rib->snapshot, &p, &old);
+		err = vrs_snapshot_remove(rib->snapshot, p, &old);
 	}
 	if (err != 0 || old == group)
 		return err;
 	if (old != VRS_GROUP_NONE)
 		rib->group_refs[old]--;
-	(void)vrs_delta_append(rib->log, &p, old, group, vrs_snapshot_open(rib->snapshot));
-	atomic_fetch_add_explicit(&rib->n_deltas, 1, memory_order_relaxed);
+	(void)vrs_delta_append(rib->log, p, old, group, vrs_snapshot_open(rib->snapshot));
+	atomic_store_explicit(&rib->n_deltas,
+		atomic_load_explicit(&rib->n_deltas, memory_order_relaxed) + 1,
+		memory_order_relaxed);
 	return 0;
 }
 
-static void change(struct vrs_rib *rib, uint32_t index, uint8_t what)
+static void change(
+	struct vrs_rib *rib, uint32_t index, uint8_t what, const struct vrs_prefix *prefix)
 {
 	struct vrs_entry *e = vrs_table_entry(rib->table, index);
 
-	if (what & VRS_DIRTY_FORWARD && forward(rib, e) != 0) {
+	if (what & VRS_DIRTY_FORWARD && forward(rib, e, prefix) != 0) {
 		(void)!vrs_bitset_add(&rib->retry, index);
 		return;
 	}
@@ -294,12 +300,28 @@ static void change(struct vrs_rib *rib, uint32_t index, uint8_t what)
 	}
 }
 
+/* Changes of 32 entries, with what the snapshot needs for them touched first. */
+static void change_burst(
+	struct vrs_rib *rib, const uint32_t *indices, const uint8_t *what, unsigned n)
+{
+	struct vrs_prefix prefixes[BURST];
+
+	for (unsigned i = 0; i < n; i++)
+		prefixes[i] = vrs_entry_prefix(rib->table, vrs_table_entry(rib->table, indices[i]));
+	vrs_snapshot_touch(rib->snapshot, prefixes, n);
+	for (unsigned i = 0; i < n; i++)
+		change(rib, indices[i], what[i], &prefixes[i]);
+}
+
 static void take_retries(struct vrs_rib *rib)
 {
 	for (int64_t i = vrs_bitset_next(&rib->retry, 0); i >= 0;
 		i = vrs_bitset_next(&rib->retry, (uint32_t)i + 1)) {
-		vrs_bitset_remove(&rib->retry, (uint32_t)i);
-		change(rib, (uint32_t)i, VRS_DIRTY_FORWARD | VRS_DIRTY_EXPORT);
+		uint32_t index = (uint32_t)i;
+		uint8_t what = VRS_DIRTY_FORWARD | VRS_DIRTY_EXPORT;
+
+		vrs_bitset_remove(&rib->retry, index);
+		change_burst(rib, &index, &what, 1);
 	}
 }
 
@@ -354,18 +376,41 @@ static void groups(struct vrs_rib *rib)
 
 /* --- Turns --- */
 
+/* Take changes into the open version: all there are, as long as the version does not take too long. A
+ * quiet RIB's version is one change, told at once; a busy one's versions are large, as a page of
+ * the tree is copied once a version however many of its prefixes change. @return Whether there are
+ * more. */
+static bool take_changes(struct vrs_rib *rib)
+{
+	uint32_t indices[TAKE], n;
+	uint8_t what[TAKE];
+	uint64_t began = 0;
+
+	for (unsigned total = 0;; total += n) {
+		n = vrs_table_take_dirty(rib->table, indices, what, TAKE);
+		for (uint32_t i = 0; i < n; i += BURST)
+			change_burst(rib, indices + i, what + i, VRS_MIN(n - i, (uint32_t)BURST));
+		if (n < TAKE)
+			return false;
+		if (total >= VERSION_CHANGES)
+			return true;
+		/* Never by the machine's time where the engine has another clock: scripts repeat. */
+		uint64_t now = rib->propagation->clock.now_ms == NULL ? vrs_now_ns() : 0;
+		if (began == 0)
+			began = now;
+		else if (now - began > VERSION_NS)
+			return true;
+	}
+}
+
 static bool rib_turn(struct vrs_propagation *p, struct vrs_rib *rib, uint64_t now_ms)
 {
-	uint32_t indices[BATCH];
-	uint8_t what[BATCH];
 	uint64_t deltas = atomic_load_explicit(&rib->n_deltas, memory_order_relaxed);
 
 	vrs_rcu_enter();
 	if (rib->retry.n > 0)
 		take_retries(rib);
-	uint32_t n = vrs_table_take_dirty(rib->table, indices, what, BATCH);
-	for (uint32_t i = 0; i < n; i++)
-		change(rib, indices[i], what[i]);
+	bool more = take_changes(rib);
 	vrs_rcu_leave();
 
 	if (vrs_snapshot_commit(rib->snapshot) == 0) {
@@ -377,7 +422,7 @@ static bool rib_turn(struct vrs_propagation *p, struct vrs_rib *rib, uint64_t no
 	}
 	vrs_snapshot_turn(rib->snapshot, now_ms);
 	(void)vrs_snapshot_revoke(rib->snapshot, now_ms, p->max_pin_ms, p->max_pin_bytes);
-	return n == BATCH;
+	return more;
 }
 
 static bool rib_export(struct vrs_rib *rib, uint64_t now_ms, bool *pushed)
@@ -454,24 +499,45 @@ static bool waits(const struct vrs_propagation *p)
 	return false;
 }
 
+bool vrs_propagation_try(struct vrs_propagation *p)
+{
+	if (pthread_mutex_trylock(&p->baton) != 0)
+		return false;
+	bool more = vrs_propagation_turn(p) || has_work(p) || waits(p);
+	pthread_mutex_unlock(&p->baton);
+	if (more)
+		vrs_waker_wake(&p->waker);
+	return true;
+}
+
 int vrs_propagation_timeout(struct vrs_propagation *p)
 {
+	int ms;
+
+	/* Whoever has the baton looks for more when its turn is over, and wakes us for it. */
+	if (pthread_mutex_trylock(&p->baton) != 0)
+		return 500;
 	/* Pins, limbo and idle groups are looked at twice a second at least; peers that are waited
 	 * for more often. */
-	return has_work(p) ? 0 : waits(p) ? 20 : 500;
+	ms = has_work(p) ? 0 : waits(p) ? 20 : 500;
+	pthread_mutex_unlock(&p->baton);
+	return ms;
 }
 
 void vrs_propagation_run(struct vrs_propagation *p)
 {
 	while (!atomic_load(&p->stop)) {
-		if (vrs_propagation_turn(p))
+		pthread_mutex_lock(&p->baton);
+		bool more = vrs_propagation_turn(p);
+		pthread_mutex_unlock(&p->baton);
+		if (more)
 			continue;
 		vrs_waker_arm(&p->waker);
-		int timeout_ms = vrs_propagation_timeout(p);
-		if (timeout_ms > 0) {
+		int ms = vrs_propagation_timeout(p);
+		if (ms > 0) {
 			struct pollfd pfd = {.fd = p->waker.fd, .events = POLLIN};
 
-			(void)poll(&pfd, 1, timeout_ms);
+			(void)poll(&pfd, 1, ms);
 		}
 		vrs_waker_disarm(&p->waker);
 	}

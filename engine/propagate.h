@@ -13,7 +13,9 @@
  * encodes for every peer that has room. It never waits while there is work; with none it
  * sleeps on its waker.
  *
- * **Threads.** vrs_propagation_turn() and everything marked "propagation" run on one thread.
+ * **Threads.** vrs_propagation_turn() and everything marked "propagation" run on one thread at a time:
+ * propagation's own, or, while that sleeps, the I/O thread that has a few changes to be told
+ * (vrs_propagation_try()). That saves a quiet daemon two wake-ups of another thread per change.
  * I/O threads submit and close exports. Any registered thread reads a RIB's snapshot, groups
  * and delta log inside a read section.
  */
@@ -70,6 +72,7 @@ struct vrs_watcher {
 };
 
 struct vrs_propagation {
+	pthread_mutex_t baton; /* Held by the thread that is "propagation"; I/O threads only try. */
 	struct vrs_waker waker;
 	struct vrs_mailbox mailbox;
 	struct vrs_reclaim *reclaim;
@@ -106,7 +109,9 @@ void vrs_rib_free(struct vrs_rib *rib);
 void vrs_propagation_add(struct vrs_propagation *p, struct vrs_rib *rib);
 void vrs_propagation_remove(struct vrs_propagation *p, struct vrs_rib *rib);
 
-/** Set the network's prefixes; peers get the difference. Propagation. @return 0 or -ENOMEM. */
+/** Set the network's prefixes; peers get the difference. The RIB's writer has then to touch learned
+ *  routes on exactly the prefixes that came or went (vrs_table_touch()): they begin or cease to be
+ *  hidden. Propagation. @return 0 or -ENOMEM. */
 VRS_NODISCARD int vrs_rib_set_system(
 	struct vrs_rib *rib, const struct vrs_prefix *prefixes, size_t n);
 
@@ -130,6 +135,13 @@ struct vrs_export *vrs_propagation_take_dead(struct vrs_propagation *p);
 
 /** Work for a bounded while. @return Whether there is more to do at once. */
 bool vrs_propagation_turn(struct vrs_propagation *p);
+
+/**
+ * Be propagation for a turn, unless another thread is. I/O thread; not while it holds the baton.
+ *
+ * @return false: another is. It may have looked already: wake it.
+ */
+bool vrs_propagation_try(struct vrs_propagation *p);
 
 /** Run until p->stop, sleeping when there is nothing to do. The thread is RCU-registered. */
 void vrs_propagation_run(struct vrs_propagation *p);

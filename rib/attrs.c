@@ -12,6 +12,8 @@
 
 #include <errno.h>
 
+#include "rib/decide.h"
+
 struct vrs_attrs_store {
 	struct vrs_intern *sets;
 };
@@ -51,6 +53,7 @@ int vrs_attrs_intern(struct vrs_attrs_store *s, const uint8_t *bytes, size_t siz
 		struct vrs_attrs *a = vrs_intern_record(s->sets, found);
 
 		a->info = *info;
+		vrs_intern_set_word(s->sets, found, vrs_decide_fact(info));
 	}
 	*id = found;
 	return 0;
@@ -59,6 +62,16 @@ int vrs_attrs_intern(struct vrs_attrs_store *s, const uint8_t *bytes, size_t siz
 struct vrs_attrs *vrs_attrs_at(const struct vrs_attrs_store *s, uint32_t id)
 {
 	return vrs_intern_record(s->sets, id);
+}
+
+uint64_t vrs_attrs_fact(const struct vrs_attrs_store *s, uint32_t id)
+{
+	return vrs_intern_word(s->sets, id);
+}
+
+void vrs_attrs_prefetch(const struct vrs_attrs_store *s, uint32_t id)
+{
+	vrs_intern_prefetch(s->sets, id);
 }
 
 void vrs_attrs_get(struct vrs_attrs_store *s, uint32_t id, uint32_t n)

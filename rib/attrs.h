@@ -92,6 +92,11 @@ VRS_NODISCARD int vrs_attrs_intern(struct vrs_attrs_store *store, const uint8_t 
 /** The record of @p id for the writer, who holds it. */
 struct vrs_attrs *vrs_attrs_at(const struct vrs_attrs_store *store, uint32_t id);
 
+/** What the decision needs of @p id in most cases (rib/decide.h, vrs_decide_fact()), without
+ *  touching its record; and a touch of what it is read from. Writer, who holds it. */
+uint64_t vrs_attrs_fact(const struct vrs_attrs_store *store, uint32_t id);
+void vrs_attrs_prefetch(const struct vrs_attrs_store *store, uint32_t id);
+
 /** Count @p n more holders of @p id. Writer only. */
 void vrs_attrs_get(struct vrs_attrs_store *store, uint32_t id, uint32_t n);
 

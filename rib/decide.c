@@ -22,9 +22,9 @@ const char *vrs_path_reason_str(enum vrs_path_reason reason)
 }
 
 /* VPN against NVA is never a class: only ExpressRoute stands apart. */
-static unsigned class_of(const struct vrs_candidate *c, enum vrs_preference preference)
+static unsigned class_rank(const struct vrs_path_source *source, enum vrs_preference preference)
 {
-	bool er = c->source->class == VRS_CLASS_EXPRESSROUTE;
+	bool er = source->class == VRS_CLASS_EXPRESSROUTE;
 
 	switch (preference) {
 	case VRS_PREFERENCE_EXPRESSROUTE:
@@ -72,7 +72,7 @@ static int by_stale(
 static int by_class(
 	const struct vrs_candidate *a, const struct vrs_candidate *b, enum vrs_preference p)
 {
-	return cmp(class_of(a, p), class_of(b, p));
+	return cmp(class_rank(a->source, p), class_rank(b->source, p));
 }
 
 static int by_local_pref(
@@ -155,12 +155,33 @@ const char *vrs_decide_step_str(enum vrs_decide_step step)
 	return (unsigned)step < VRS_STEP_NONE ? steps[step].name : NULL;
 }
 
-uint64_t vrs_decide_key(const struct vrs_candidate *c, enum vrs_preference preference)
+uint64_t vrs_decide_fact(const struct vrs_attrs_info *a)
 {
-	/* usable 63, fresh 62, class 44, LOCAL_PREF 43..12, path length 11..2, origin 1..0 */
-	return (c->reason == VRS_PATH_USABLE ? VRS_KEY_USABLE : 0) | (uint64_t)!c->stale << 62 |
-		(uint64_t)class_of(c, preference) << 44 | (uint64_t)c->attrs->local_pref << 12 |
-		(uint64_t)(1023 - path_len(c)) << 2 | (uint64_t)(3 - VRS_MIN(c->attrs->origin, 3u));
+	bool ties = a->med != 0 || a->cluster_len != 0 || a->flags & VRS_ATTRS_HAS_ORIGINATOR;
+
+	/* LOCAL_PREF 43..12, path length 11..2, origin 1..0, as in the key */
+	return (uint64_t)a->local_pref << 12 | (uint64_t)(1023 - VRS_MIN(a->path_len, 1023u)) << 2 |
+		(uint64_t)(3 - VRS_MIN(a->origin, 3u)) | (ties ? VRS_FACT_TIES : 0) |
+		(a->flags & VRS_ATTRS_NO_EXPORT ? VRS_FACT_NO_EXPORT : 0) |
+		(a->flags & VRS_ATTRS_NO_ADVERTISE ? VRS_FACT_NO_ADVERTISE : 0);
+}
+
+uint64_t vrs_decide_key(uint64_t fact, const struct vrs_path_source *source,
+	enum vrs_path_reason reason, bool stale, enum vrs_preference preference)
+{
+	/* usable 63, fresh 62, class 44, then the fact's */
+	return (reason == VRS_PATH_USABLE ? VRS_KEY_USABLE : 0) | (uint64_t)!stale << 62 |
+		(uint64_t)class_rank(source, preference) << 44 | (fact & VRS_FACT_KEY);
+}
+
+int vrs_decide_source_cmp(const struct vrs_path_source *a, const struct vrs_path_source *b)
+{
+	if (a->ebgp != b->ebgp)
+		return cmp(a->ebgp, b->ebgp);
+	if (a->router_id != b->router_id)
+		return cmp(b->router_id, a->router_id);
+	int r = -vrs_addr_cmp(&a->addr, &b->addr);
+	return r != 0 ? r : cmp(b->instance, a->instance);
 }
 
 /* Whether some candidate of the same neighbour AS has a lower MED (RFC 4271 9.1.2.2 c). */

@@ -74,8 +74,22 @@ struct vrs_candidate {
 /** Bit of a key that only usable paths have. */
 #define VRS_KEY_USABLE (1ull << 63)
 
-/** The first six steps as one number. */
-uint64_t vrs_decide_key(const struct vrs_candidate *c, enum vrs_preference preference);
+/**
+ * What the decision needs of an attribute set, in a word that is kept beside its id: reading it
+ * touches no record, and most paths are decided by it.
+ */
+uint64_t vrs_decide_fact(const struct vrs_attrs_info *a);
+#define VRS_FACT_KEY          ((1ull << 44) - 1) /**< Its part of the key. */
+#define VRS_FACT_TIES         (1ull << 45) /**< It has something that only the later steps look at. */
+#define VRS_FACT_NO_EXPORT    (1ull << 46)
+#define VRS_FACT_NO_ADVERTISE (1ull << 47)
+
+/** The first six steps as one number. @param fact  vrs_decide_fact(). */
+uint64_t vrs_decide_key(uint64_t fact, const struct vrs_path_source *source,
+	enum vrs_path_reason reason, bool stale, enum vrs_preference preference);
+
+/** The steps after MED between two paths without VRS_FACT_TIES. @return > 0 when @p a is better. */
+int vrs_decide_source_cmp(const struct vrs_path_source *a, const struct vrs_path_source *b);
 
 /**
  * The best of @p n candidates that have the same, highest key.

@@ -5,7 +5,8 @@
 /*
  * Blocks of 1024 records in a ring of pointers. A record is written once, before `last` is
  * raised past it, and never changed; a block that leaves the ring is retired, so a reader in
- * its section may go on copying from it.
+ * its section may go on copying from it, and used again: fresh pages would cost more than the
+ * records.
  */
 
 #include "rib/delta.h"
@@ -18,7 +19,8 @@
 enum { BLOCK_RECORDS = 1024 };
 
 struct block {
-	uint64_t first; /* Sequence of records[0]. */
+	uint64_t first;     /* Sequence of records[0]. */
+	struct block *next; /* Among the spare ones. */
 	struct vrs_delta records[BLOCK_RECORDS];
 };
 
@@ -26,6 +28,7 @@ struct vrs_delta_log {
 	struct vrs_reclaim *reclaim;
 	uint32_t n_blocks;
 	uint64_t next;         /* Writer: sequence of the next record. */
+	struct block *spare;   /* Writer: have left the ring, no reader is left. */
 	_Atomic uint64_t last; /* Writer raises, readers load. */
 	struct block *ring[];  /* By (sequence / 1024) mod n_blocks; published. */
 };
@@ -53,12 +56,33 @@ void vrs_delta_log_free(struct vrs_delta_log *log)
 		return;
 	for (uint32_t i = 0; i < log->n_blocks; i++)
 		vrs_mem_free(VRS_MEM_DELTA, log->ring[i], sizeof(struct block));
+	for (struct block *b = log->spare, *next; b != NULL; b = next) {
+		next = b->next;
+		vrs_mem_free(VRS_MEM_DELTA, b, sizeof(*b));
+	}
 	vrs_mem_free(VRS_MEM_DELTA, log, log_size(log->n_blocks));
 }
 
-static void block_free(void *ctx, void *block)
+static void block_spare(void *ctx, void *block)
 {
-	vrs_mem_free(VRS_MEM_DELTA, block, sizeof(struct block));
+	struct vrs_delta_log *log = ctx;
+	struct block *b = block;
+
+	b->next = log->spare;
+	log->spare = b;
+}
+
+static struct block *block_new(struct vrs_delta_log *log, uint64_t first)
+{
+	struct block *b = log->spare;
+
+	if (b != NULL)
+		log->spare = b->next;
+	else
+		b = vrs_mem_zalloc(VRS_MEM_DELTA, sizeof(*b));
+	if (b != NULL)
+		b->first = first;
+	return b;
 }
 
 static struct block **place(struct vrs_delta_log *log, uint64_t sequence)
@@ -74,14 +98,12 @@ bool vrs_delta_append(struct vrs_delta_log *log, const struct vrs_prefix *prefix
 	uint64_t first = sequence / BLOCK_RECORDS * BLOCK_RECORDS;
 
 	if (b == NULL || b->first != first) {
-		struct block *fresh = vrs_mem_zalloc(VRS_MEM_DELTA, sizeof(*fresh));
+		struct block *fresh = block_new(log, first);
 
 		/* Without a block the record is a gap; readers find no block and resync. */
-		if (fresh != NULL)
-			fresh->first = first;
 		vrs_rcu_publish(*at, fresh);
 		if (b != NULL)
-			vrs_reclaim_retire(log->reclaim, block_free, NULL, b, sizeof(*b));
+			vrs_reclaim_retire(log->reclaim, block_spare, log, b, sizeof(*b));
 		b = fresh;
 	}
 	if (b == NULL)

@@ -54,6 +54,11 @@ bool vrs_group_is_single(const struct vrs_group_store *s, uint32_t id, const str
 	return vrs_group_size(g) == 1 && vrs_addr_equal(&g->next_hops[0], hop);
 }
 
+bool vrs_group_linked(const struct vrs_group_store *s, uint32_t id)
+{
+	return vrs_intern_linked(s->table, id);
+}
+
 void vrs_group_get(struct vrs_group_store *s, uint32_t id)
 {
 	if (id != VRS_GROUP_NONE)
@@ -66,14 +71,18 @@ void vrs_group_put(struct vrs_group_store *s, uint32_t id)
 		vrs_intern_put(s->table, id, 1);
 }
 
-void vrs_group_turn(struct vrs_group_store *s)
+bool vrs_group_turn(struct vrs_group_store *s)
 {
 	uint32_t ids[64], n;
+	bool any = false;
 
 	vrs_intern_turn(s->table);
-	while ((n = vrs_spsc_pop(&s->done, ids, VRS_N_ELEMS(ids))) > 0)
+	while ((n = vrs_spsc_pop(&s->done, ids, VRS_N_ELEMS(ids))) > 0) {
 		for (uint32_t i = 0; i < n; i++)
 			vrs_intern_release(s->table, ids[i]);
+		any = true;
+	}
+	return any;
 }
 
 const struct vrs_group *vrs_group_find(const struct vrs_group_store *s, uint32_t id)

@@ -64,12 +64,16 @@ uint32_t vrs_group_intern(struct vrs_group_store *s, const struct vrs_addr *hops
 /** Whether @p id is the findable group of just @p hop. Any number. Writer. */
 bool vrs_group_is_single(const struct vrs_group_store *s, uint32_t id, const struct vrs_addr *hop);
 
+/** Whether vrs_group_intern() would find @p id (any number). Writer. */
+bool vrs_group_linked(const struct vrs_group_store *s, uint32_t id);
+
 /** Count entries that hold @p id (0 is ignored). Writer. */
 void vrs_group_get(struct vrs_group_store *s, uint32_t id);
 void vrs_group_put(struct vrs_group_store *s, uint32_t id);
 
-/** End of a turn: unlink what no entry holds, free what propagation is done with. Writer. */
-void vrs_group_turn(struct vrs_group_store *s);
+/** End of a turn: unlink what no entry holds, free what propagation is done with. Writer.
+ *  @return Whether ids were freed: they may come to mean other groups. */
+bool vrs_group_turn(struct vrs_group_store *s);
 
 /** @return The group, borrowed until the read section ends; NULL if there is none. */
 const struct vrs_group *vrs_group_find(const struct vrs_group_store *s, uint32_t id);

@@ -25,6 +25,7 @@ struct slot {
 struct handle {
 	/* Published when it is made: its id reaches readers only behind later release stores. */
 	struct vrs_intern_head *record;
+	uint64_t word; /* The caller's; writer only. */
 	uint32_t holders;
 	bool idle;     /* On the idle list. */
 	bool linked;   /* In slots[]. */
@@ -201,6 +202,21 @@ uint32_t vrs_intern_intern(struct vrs_intern *t, const void *bytes, size_t size,
 void *vrs_intern_record(const struct vrs_intern *t, uint32_t id)
 {
 	return handle_at(t, id)->record;
+}
+
+uint64_t vrs_intern_word(const struct vrs_intern *t, uint32_t id)
+{
+	return handle_at(t, id)->word;
+}
+
+void vrs_intern_set_word(struct vrs_intern *t, uint32_t id, uint64_t word)
+{
+	handle_at(t, id)->word = word;
+}
+
+void vrs_intern_prefetch(const struct vrs_intern *t, uint32_t id)
+{
+	__builtin_prefetch(handle_at(t, id), 1);
 }
 
 void vrs_intern_get(struct vrs_intern *t, uint32_t id, uint32_t n)

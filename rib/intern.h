@@ -67,6 +67,14 @@ uint32_t vrs_intern_intern(struct vrs_intern *t, const void *bytes, size_t size,
 /** The record of an id that the writer holds or has just got. */
 void *vrs_intern_record(const struct vrs_intern *t, uint32_t id);
 
+/** 64 bits of the caller's beside the count of holders: to be read without touching the record.
+ *  Writer, who holds the id or has just got it. */
+uint64_t vrs_intern_word(const struct vrs_intern *t, uint32_t id);
+void vrs_intern_set_word(struct vrs_intern *t, uint32_t id, uint64_t word);
+
+/** Touch the word and the count of holders of @p id, which is in use. */
+void vrs_intern_prefetch(const struct vrs_intern *t, uint32_t id);
+
 /** Count holders up or down. */
 void vrs_intern_get(struct vrs_intern *t, uint32_t id, uint32_t n);
 void vrs_intern_put(struct vrs_intern *t, uint32_t id, uint32_t n);

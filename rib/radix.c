@@ -5,10 +5,10 @@
 /*
  * The writer's side of the tree, and the ordered walk. Matching is in rib/radix_match.c.
  *
- * Every structural change builds one new node beside the old one and stores one pointer, so a
- * reader sees the tree before or after it and never between. In a persistent tree the path
- * from the root to that pointer is made of blocks born in the open version: own_*() copies
- * what is older on the way down. Everything a change needs is allocated before the first
+ * What only the writer knows (all of a private tree; what was born in the open version of a
+ * persistent one) is edited in place: values and children move up by one, which costs a tenth of
+ * a copy. Anything else is copied on the way from the root (own_*()), so that every version
+ * that was published stays as it is. Everything a change needs is allocated before the first
  * store that matters, so running out of memory changes nothing a reader can see.
  *
  * Why three page levels: a version of one change copies a page of each level and one node,
@@ -34,7 +34,7 @@ void vrs_radix_init(struct vrs_radix *t, enum vrs_afi afi, enum vrs_mem_tag tag,
 	t->persistent = persistent;
 	t->retire = retire;
 	t->retire_ctx = retire_ctx;
-	vrs_slab_init(&t->slab, tag);
+	vrs_slab_init(&t->slab, tag, VRS_SLAB_UNIT);
 }
 
 void vrs_radix_block_free(struct vrs_radix *t, void *block)
@@ -58,10 +58,16 @@ static size_t node_size_of(const struct vrs_radix_node *n)
 	return node_size(n->wide, n_kids(n), n_values(n));
 }
 
-/* A block that has left the open tree: free at once if no version ever reached it. */
+/* Whether no version reaches a block of this birth: only the writer knows it. */
+static bool owned(const struct vrs_radix *t, uint32_t born)
+{
+	return !t->persistent || born == t->open;
+}
+
+/* A block that has left the open tree. */
 static void discard(struct vrs_radix *t, void *block, size_t size, uint32_t born)
 {
-	if (t->persistent && born == t->open)
+	if (owned(t, born))
 		vrs_slab_free(&t->slab, block);
 	else
 		t->retire(t->retire_ctx, t, block, size, born);
@@ -87,11 +93,24 @@ static void fill_ranks(struct vrs_radix_node *n)
 	}
 }
 
+/* A node for some more than size bytes, its header not filled but for the room; NULL if out of memory. */
+static struct vrs_radix_node *node_alloc(struct vrs_radix *t, size_t size)
+{
+	struct vrs_radix_node *n = vrs_slab_alloc(&t->slab, size);
+
+	if (n != NULL)
+		n->room = (uint16_t)(vrs_slab_round(size) / VRS_SLAB_UNIT);
+	return n;
+}
+
 /* Header of a node at byte for key; bitmaps empty. */
 static void node_head(
 	struct vrs_radix *t, struct vrs_radix_node *n, unsigned byte, struct vrs_key k)
 {
+	uint16_t room = n->room;
+
 	memset(n, 0, sizeof(*n));
+	n->room = room;
 	n->byte = (uint8_t)byte;
 	n->wide = t->root.afi == VRS_AFI_IP6;
 	n->born = t->open;
@@ -115,59 +134,71 @@ struct edit {
 	void *kid;
 };
 
-/* Copy n items with room made for one at `at`, or the one there left out. */
-static void copy_around(void *to, const void *from, size_t item, size_t n, size_t at, bool room)
+/* Bytes of n after the edit. */
+static size_t size_after(const struct vrs_radix_node *n, const struct edit *e)
 {
-	char *d = to;
-	const char *s = from;
+	unsigned kids = n_kids(n), values = n_values(n);
 
-	memcpy(d, s, at * item);
-	if (room)
-		memcpy(d + (at + 1) * item, s + at * item, (n - at) * item);
-	else
-		memcpy(d + at * item, s + (at + 1) * item, (n - at - 1) * item);
+	switch (e->what) {
+	case ADD_VALUE:
+		return node_size(n->wide, kids, values + 1);
+	case DEL_VALUE:
+		return node_size(n->wide, kids, values - 1);
+	case ADD_KID:
+		return node_size(n->wide, kids + 1, values);
+	case DEL_KID:
+		break;
+	}
+	return node_size(n->wide, kids - 1, values);
 }
 
-/* A copy of old with the edit applied; NULL if out of memory. */
+/* Apply the edit to a node that has the room and that nobody else knows. */
+static void edit_in_place(struct vrs_radix_node *n, const struct edit *e)
+{
+	char *tail = node_tail(n), *end = (char *)n + node_size_of(n);
+	bool value = e->what == ADD_VALUE || e->what == DEL_VALUE;
+	bool add = e->what == ADD_VALUE || e->what == ADD_KID;
+	size_t item = value ? sizeof(uint32_t) : sizeof(void *);
+	char *at = value ? (char *)&node_values(n)[value_rank(n, e->at)]
+			 : tail + kid_rank(n, e->at) * item;
+
+	if (add) {
+		memmove(at + item, at, (size_t)(end - at));
+		if (value)
+			memcpy(at, &e->value, item);
+		else
+			memcpy(at, &e->kid, item);
+	} else {
+		memmove(at, at + item, (size_t)(end - at) - item);
+	}
+	unsigned word = e->at / 64;
+	int one = add ? 1 : -1;
+	if (value) {
+		n->bits[word] ^= 1ull << e->at % 64;
+		while (++word < 8)
+			n->rank[word] = (uint16_t)(n->rank[word] + one);
+	} else {
+		n->kids[word] ^= 1ull << e->at % 64;
+		while (++word < 4)
+			n->krank[word] = (uint8_t)(n->krank[word] + one);
+	}
+}
+
+/* A copy of old with the edit applied, and some room to grow; NULL if out of memory. */
 static struct vrs_radix_node *node_edit(
 	struct vrs_radix *t, const struct vrs_radix_node *old, const struct edit *e)
 {
-	unsigned kids = n_kids(old), values = n_values(old);
-	unsigned new_kids = kids + (e->what == ADD_KID) - (e->what == DEL_KID);
-	unsigned new_values = values + (e->what == ADD_VALUE) - (e->what == DEL_VALUE);
+	size_t had = node_size_of(old), size = size_after(old, e), most = VRS_MAX(had, size);
 	struct vrs_radix_node *n =
-		vrs_slab_alloc(&t->slab, node_size(old->wide, new_kids, new_values));
+		node_alloc(t, size <= had ? had : VRS_MIN(most + most / 8, (size_t)VRS_SLAB_MAX));
 
 	if (n == NULL)
 		return NULL;
-	memcpy(n, old, sizeof(*n) + (old->wide ? sizeof(struct vrs_key) : 0));
+	uint16_t room = n->room;
+	memcpy(n, old, had);
+	n->room = room;
 	n->born = t->open;
-	if (e->what == ADD_VALUE || e->what == DEL_VALUE)
-		n->bits[e->at / 64] ^= 1ull << e->at % 64;
-	else
-		n->kids[e->at / 64] ^= 1ull << e->at % 64;
-	fill_ranks(n);
-
-	if (new_kids == kids) {
-		memcpy(node_kids(n), node_kids(old), kids * sizeof(void *));
-	} else {
-		unsigned at = kid_rank(old, e->at);
-
-		copy_around(
-			node_kids(n), node_kids(old), sizeof(void *), kids, at, new_kids > kids);
-		if (e->what == ADD_KID)
-			node_kids(n)[at] = e->kid;
-	}
-	if (new_values == values) {
-		memcpy(node_values(n), node_values(old), values * sizeof(uint32_t));
-	} else {
-		unsigned at = value_rank(old, e->at);
-
-		copy_around(node_values(n), node_values(old), sizeof(uint32_t), values, at,
-			new_values > values);
-		if (e->what == ADD_VALUE)
-			node_values(n)[at] = e->value;
-	}
+	edit_in_place(n, e);
 	return n;
 }
 
@@ -176,7 +207,7 @@ static struct vrs_radix_node *leaf_new(struct vrs_radix *t, struct vrs_key k, un
 	uint32_t value, struct vrs_radix_node *kid)
 {
 	bool wide = t->root.afi == VRS_AFI_IP6;
-	struct vrs_radix_node *n = vrs_slab_alloc(&t->slab, node_size(wide, kid != NULL, 1));
+	struct vrs_radix_node *n = node_alloc(t, node_size(wide, kid != NULL, 1));
 
 	if (n == NULL)
 		return NULL;
@@ -200,7 +231,7 @@ static struct vrs_radix_node *fork_new(
 	struct vrs_radix *t, unsigned byte, struct vrs_radix_node *a, struct vrs_radix_node *b)
 {
 	bool wide = t->root.afi == VRS_AFI_IP6;
-	struct vrs_radix_node *n = vrs_slab_alloc(&t->slab, node_size(wide, 2, 0));
+	struct vrs_radix_node *n = node_alloc(t, node_size(wide, 2, 0));
 
 	if (n == NULL)
 		return NULL;
@@ -232,7 +263,7 @@ static struct vrs_radix_page *own_page(struct vrs_radix *t, void **link, unsigne
 {
 	struct vrs_radix_page *old = *link, *p;
 
-	if (old != NULL && (!t->persistent || old->born == t->open))
+	if (old != NULL && owned(t, old->born))
 		return old;
 	p = page_new(t, bits);
 	if (p == NULL)
@@ -250,13 +281,15 @@ static struct vrs_radix_node *own_node(struct vrs_radix *t, void **link)
 {
 	struct vrs_radix_node *old = *link, *n;
 
-	if (!t->persistent || old->born == t->open)
+	if (owned(t, old->born))
 		return old;
 	size_t size = node_size_of(old);
-	n = vrs_slab_alloc(&t->slab, size);
+	n = node_alloc(t, size);
 	if (n == NULL)
 		return NULL;
+	uint16_t room = n->room;
 	memcpy(n, old, size);
+	n->room = room;
 	n->born = t->open;
 	vrs_rcu_publish(*link, (void *)n);
 	t->retire(t->retire_ctx, t, old, size, old->born);
@@ -280,11 +313,18 @@ static void **first_link(struct vrs_radix *t, struct vrs_key k, unsigned len)
 	return p == NULL ? NULL : &p->slots[slot & ((1u << LEAF_BITS) - 1)];
 }
 
-/* Replace the node in *link by n. */
-static int swap_in(struct vrs_radix *t, void **link, struct vrs_radix_node *n)
+/* Edit the node in *link: in place, or a copy takes its place. @return 0 or -ENOMEM. */
+static int edit(struct vrs_radix *t, void **link, const struct edit *e)
 {
 	struct vrs_radix_node *old = *link;
+	size_t size = size_after(old, e), room = (size_t)old->room * VRS_SLAB_UNIT;
 
+	/* Nodes that have shrunk to less than half of their room are copied to give the rest back. */
+	if (owned(t, old->born) && size <= room && (size * 2 >= room || room <= 256)) {
+		edit_in_place(old, e);
+		return 0;
+	}
+	struct vrs_radix_node *n = node_edit(t, old, e);
 	if (n == NULL)
 		return -ENOMEM;
 	vrs_rcu_publish(*link, (void *)n);
@@ -314,21 +354,31 @@ static int put_above(struct vrs_radix *t, void **link, struct vrs_key k, unsigne
 	return 1;
 }
 
+/* What becomes of a prefix that is there already. */
+struct put {
+	uint32_t value;
+	bool keep;    /* It keeps its value. */
+	uint32_t old; /* Which was this one. */
+};
+
 /* The node in *link is the one for (k, len). */
 static int put_value(
-	struct vrs_radix *t, void **link, struct vrs_key k, unsigned len, uint32_t value)
+	struct vrs_radix *t, void **link, struct vrs_key k, unsigned len, struct put *put)
 {
 	struct vrs_radix_node *n = *link;
 	unsigned pos = heap_pos(k, n->byte, len);
 
 	if (has_value(n, pos)) {
+		put->old = node_values(n)[value_rank(n, pos)];
+		if (put->keep)
+			return 0;
 		n = own_node(t, link);
 		if (n == NULL)
 			return -ENOMEM;
-		__atomic_store_n(&node_values(n)[value_rank(n, pos)], value, __ATOMIC_RELEASE);
+		node_values(n)[value_rank(n, pos)] = put->value;
 		return 0;
 	}
-	int err = swap_in(t, link, node_edit(t, n, &(struct edit){ADD_VALUE, pos, value, NULL}));
+	int err = edit(t, link, &(struct edit){ADD_VALUE, pos, put->value, NULL});
 	return err != 0 ? err : 1;
 }
 
@@ -340,7 +390,7 @@ static int put_kid(struct vrs_radix *t, void **link, struct vrs_key k, unsigned 
 	if (leaf == NULL)
 		return -ENOMEM;
 	struct edit e = {ADD_KID, key_byte(k, n->byte), 0, leaf};
-	int err = swap_in(t, link, node_edit(t, n, &e));
+	int err = edit(t, link, &e);
 	if (err == 0)
 		return 1;
 	vrs_slab_free(&t->slab, leaf);
@@ -348,8 +398,9 @@ static int put_kid(struct vrs_radix *t, void **link, struct vrs_key k, unsigned 
 }
 
 static int insert_at(
-	struct vrs_radix *t, void **link, struct vrs_key k, unsigned len, uint32_t value)
+	struct vrs_radix *t, void **link, struct vrs_key k, unsigned len, struct put *put)
 {
+	uint32_t value = put->value;
 	unsigned byte = byte_of_len(len);
 
 	for (;;) {
@@ -366,7 +417,7 @@ static int insert_at(
 		if (diff < VRS_MIN((unsigned)n->byte, byte) || n->byte > byte)
 			return put_above(t, link, k, len, value, diff);
 		if (n->byte == byte)
-			return put_value(t, link, k, len, value);
+			return put_value(t, link, k, len, put);
 		if (!has_kid(n, key_byte(k, n->byte)))
 			return put_kid(t, link, k, len, value);
 		n = own_node(t, link);
@@ -376,16 +427,42 @@ static int insert_at(
 	}
 }
 
-int vrs_radix_insert(struct vrs_radix *t, const struct vrs_prefix *p, uint32_t value)
+static int put(struct vrs_radix *t, const struct vrs_prefix *p, struct put *put)
 {
 	struct vrs_key k = key_of(p->addr);
 	void **link = first_link(t, k, p->len);
 
 	if (link == NULL)
 		return -ENOMEM;
-	int r = insert_at(t, link, k, p->len, value);
+	int r = insert_at(t, link, k, p->len, put);
 	if (r == 1)
 		t->n++;
+	return r;
+}
+
+int vrs_radix_insert(struct vrs_radix *t, const struct vrs_prefix *p, uint32_t value)
+{
+	return put(t, p, &(struct put){.value = value});
+}
+
+int vrs_radix_exchange(
+	struct vrs_radix *t, const struct vrs_prefix *p, uint32_t value, uint32_t *old)
+{
+	struct put w = {.value = value};
+	int r = put(t, p, &w);
+
+	if (r == 0)
+		*old = w.old;
+	return r;
+}
+
+int vrs_radix_add(struct vrs_radix *t, const struct vrs_prefix *p, uint32_t value, uint32_t *old)
+{
+	struct put w = {.value = value, .keep = true};
+	int r = put(t, p, &w);
+
+	if (r == 0)
+		*old = w.old;
 	return r;
 }
 
@@ -402,8 +479,7 @@ static int take_node(struct vrs_radix *t, void **up, void **link, struct vrs_key
 	struct vrs_radix_node *parent = *up;
 	unsigned byte = key_byte(k, parent->byte);
 	if (n_values(parent) > 0 || n_kids(parent) > 2) {
-		int err = swap_in(
-			t, up, node_edit(t, parent, &(struct edit){DEL_KID, byte, 0, NULL}));
+		int err = edit(t, up, &(struct edit){DEL_KID, byte, 0, NULL});
 
 		if (err == 0)
 			node_discard(t, n);
@@ -440,7 +516,7 @@ int vrs_radix_remove(struct vrs_radix *t, const struct vrs_prefix *p)
 	if (n_values(n) > 1 || n_kids(n) > 1) {
 		struct edit e = {DEL_VALUE, heap_pos(k, byte, p->len), 0, NULL};
 
-		err = swap_in(t, link, node_edit(t, n, &e));
+		err = edit(t, link, &e);
 	} else if (n_kids(n) == 1) {
 		vrs_rcu_publish(*link, node_kids(n)[0]);
 		node_discard(t, n);
@@ -482,14 +558,92 @@ bool vrs_radix_find(const struct vrs_radix_root *root, const struct vrs_prefix *
 	return p->afi == root->afi && find(root, p, value);
 }
 
-void vrs_radix_prefetch(const struct vrs_radix *t, const struct vrs_prefix *p)
-{
-	const struct vrs_radix_node *n = slot_node(&t->root, key_slot(key_of(p->addr)));
+/* A find that takes one step whenever what it waits for has been fetched. */
+struct step {
+	const struct vrs_radix_node *node; /* Header fetched; NULL: done. */
+	const void *const *kid;            /* Link to the next node, fetched. */
+	const uint32_t *value;             /* Fetched. */
+	struct vrs_key key;
+	unsigned byte, len;
+};
 
+static void step_to(struct step *s, const struct vrs_radix_node *n)
+{
+	s->node = n;
 	if (n != NULL) {
 		__builtin_prefetch(n);
 		__builtin_prefetch((const char *)n + 64);
 	}
+}
+
+/* @return Whether it has ended; then *value is written if the prefix is there. */
+static bool step(struct step *s, uint32_t *value)
+{
+	const struct vrs_radix_node *n = s->node;
+
+	if (s->value != NULL) {
+		*value = *s->value;
+		return true;
+	}
+	if (s->kid != NULL) {
+		step_to(s, *s->kid);
+		s->kid = NULL;
+		return false;
+	}
+	if (n == NULL || n->byte > s->byte || (n->byte == s->byte && !node_covers(n, s->key)))
+		return true;
+	if (n->byte < s->byte) {
+		unsigned byte = key_byte(s->key, n->byte);
+		const void *const *kid = (const void *const *)&node_kids(n)[kid_rank(n, byte)];
+
+		__builtin_prefetch(kid);
+		if (!has_kid(n, byte))
+			return true;
+		s->kid = kid;
+		return false;
+	}
+	unsigned pos = heap_pos(s->key, s->byte, s->len);
+	const uint32_t *at = &node_values(n)[value_rank(n, pos)];
+	__builtin_prefetch(at);
+	if (!has_value(n, pos))
+		return true;
+	s->value = at;
+	return false;
+}
+
+enum { DEEP = 32 };
+
+static void get_bulk(const struct vrs_radix *t, const struct vrs_prefix *const *prefixes,
+	unsigned n, uint32_t *values)
+{
+	struct step steps[DEEP];
+	uint8_t active[DEEP];
+	unsigned n_active = n;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct vrs_prefix *p = prefixes[i];
+		struct vrs_key k = key_of(p->addr);
+
+		steps[i] = (struct step){.key = k, .byte = byte_of_len(p->len), .len = p->len};
+		step_to(&steps[i], p->len < 16 ? t->root.shorts : slot_node(&t->root, key_slot(k)));
+		active[i] = (uint8_t)i;
+		values[i] = VRS_RADIX_NONE;
+	}
+	while (n_active > 0) {
+		unsigned left = 0;
+
+		for (unsigned i = 0; i < n_active; i++)
+			if (!step(&steps[active[i]], &values[active[i]]))
+				active[left++] = active[i];
+		n_active = left;
+	}
+}
+
+void vrs_radix_get_bulk(const struct vrs_radix *t, const struct vrs_prefix *const *prefixes,
+	unsigned n, uint32_t *values)
+{
+	for (unsigned i = 0; i < n; i += DEEP)
+		get_bulk(t, prefixes + i, VRS_MIN(n - i, (unsigned)DEEP), values + i);
 }
 
 /* --- Ordered walk --- */

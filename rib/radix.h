@@ -23,18 +23,19 @@
  * only when the slot has no answer. A node is two bitmaps, ranks, and its children and values
  * in one allocation (rib/radix_node.h).
  *
- * **Two disciplines, one code.** A *live* tree (persistent = false, the RIB's) is changed
- * under its readers: a structural change copies one node and swaps one pointer, and a reader
- * sees each change as soon as it is made. A *persistent* tree (the snapshot's) never changes
- * what a published root reaches: nodes and pages born in an earlier version are copied on
- * the way down, those born in the open version are edited in place.
+ * **Two disciplines, one code.** A *private* tree (persistent = false, the RIB's) belongs to
+ * its writer alone and is edited in place: nothing is copied until a node has outgrown its
+ * room, and what is unlinked is free at once (docs/adr/0006). A *persistent* tree (the
+ * snapshot's) never changes what a published root reaches: nodes and pages born in an earlier
+ * version are copied on the way down, those born in the open version are edited in place.
  *
- * **Threads.** One writer per tree: insert, remove, seal. Readers call find, match and walk on
- * a root inside an RCU read section, at any time, without a lock. **Ownership.** What a change
- * unlinks goes to the retire callback, once, with the version it was born in.
+ * **Threads.** One writer per tree. Readers of a persistent tree call find, match and walk on
+ * a published root inside an RCU read section, at any time, without a lock; a private tree's
+ * writer calls them on its own root. **Ownership.** What a change unlinks from published
+ * versions goes to the retire callback, once, with the version it was born in.
  */
 
-/** What a reader needs. For a persistent tree: copied by value into each version. */
+/** What a reader needs; copied by value into each version. */
 struct vrs_radix_root {
 	void *top;    /**< Highest page; NULL while no prefix of /16 or longer was inserted. */
 	void *shorts; /**< Node with the prefixes shorter than /16. */
@@ -48,7 +49,7 @@ typedef void (*vrs_radix_retire_fn)(
 	void *ctx, struct vrs_radix *t, void *block, size_t size, uint32_t born);
 
 struct vrs_radix {
-	struct vrs_radix_root root; /**< The writer's current state; live readers use it too. */
+	struct vrs_radix_root root; /**< The writer's current state. */
 	struct vrs_slab slab;
 	vrs_radix_retire_fn retire;
 	void *retire_ctx;
@@ -57,7 +58,8 @@ struct vrs_radix {
 	size_t n; /**< Prefixes in the tree. */
 };
 
-/** Init in the caller's storage. Never fails: memory is taken when needed. */
+/** Init in the caller's storage. Never fails: memory is taken when needed. @param retire  NULL for a
+ *  private tree. */
 void vrs_radix_init(struct vrs_radix *t, enum vrs_afi afi, enum vrs_mem_tag tag, bool persistent,
 	vrs_radix_retire_fn retire, void *retire_ctx);
 
@@ -71,6 +73,14 @@ void vrs_radix_fini(struct vrs_radix *t);
  *         sees it is unchanged).
  */
 VRS_NODISCARD int vrs_radix_insert(struct vrs_radix *t, const struct vrs_prefix *p, uint32_t value);
+
+/** As vrs_radix_insert(). @param[out] old  The value that was replaced, when one was. */
+VRS_NODISCARD int vrs_radix_exchange(
+	struct vrs_radix *t, const struct vrs_prefix *p, uint32_t value, uint32_t *old);
+
+/** As vrs_radix_insert(), but a prefix that is there keeps its value. @param[out] old  It, then. */
+VRS_NODISCARD int vrs_radix_add(
+	struct vrs_radix *t, const struct vrs_prefix *p, uint32_t value, uint32_t *old);
 
 /**
  * Remove @p p.
@@ -89,8 +99,16 @@ bool vrs_radix_get(const struct vrs_radix *t, const struct vrs_prefix *p, uint32
 bool vrs_radix_find(const struct vrs_radix_root *root, const struct vrs_prefix *p, uint32_t *value)
 	VRS_RCU_READER;
 
-/** Touch what a find or insert of @p p will touch first. Writer only. */
-void vrs_radix_prefetch(const struct vrs_radix *t, const struct vrs_prefix *p);
+/**
+ * Exact finds for the writer, with their cache misses overlapped 32 deep; what an insert of a prefix
+ * that is not there will touch has been touched as well.
+ *
+ * @param prefixes      @p n of the tree's family.
+ * @param[out] values   Of each; VRS_RADIX_NONE where it is not there.
+ */
+#define VRS_RADIX_NONE UINT32_MAX
+void vrs_radix_get_bulk(const struct vrs_radix *t, const struct vrs_prefix *const *prefixes,
+	unsigned n, uint32_t *values);
 
 /**
  * Longest match.

@@ -20,8 +20,8 @@
  *      4 B  per value                   in heap order
  *
  * r = 0 is used at byte 0 (the default route) and at byte 2 (/16), where no node above ends.
- * Bitmaps, ranks and key never change once a node is published; values and child pointers
- * of a live tree do, each by one atomic store.
+ * A node that a version reaches never changes; one that only the writer knows is edited in
+ * place while its room lasts.
  */
 
 #include "rib/radix.h"
@@ -33,13 +33,13 @@ struct vrs_key {
 struct vrs_radix_node {
 	VRS_ALIGNED(64) uint64_t bits[8];
 	uint64_t kids[4];
-	uint16_t rank[8];  /* Values before each word of bits. */
-	uint8_t krank[4];  /* Children before each word of kids (192 at most). */
-	uint8_t byte;      /* Of the key that this node decides on. */
-	uint8_t wide;      /* The key has 16 bytes and lies behind the header. */
-	uint16_t reserved; /* Zero. */
-	uint32_t born;     /* Version; persistent trees only. */
-	uint32_t key4;     /* First 4 bytes of the key, for IPv4. */
+	uint16_t rank[8]; /* Values before each word of bits. */
+	uint8_t krank[4]; /* Children before each word of kids (192 at most). */
+	uint8_t byte;     /* Of the key that this node decides on. */
+	uint8_t wide;     /* The key has 16 bytes and lies behind the header. */
+	uint16_t room;    /* What it was allocated with, in slab units. */
+	uint32_t born;    /* Version; persistent trees only. */
+	uint32_t key4;    /* First 4 bytes of the key, for IPv4. */
 };
 static_assert(sizeof(struct vrs_radix_node) == 128, "two lines of header");
 

@@ -174,12 +174,8 @@ int vrs_snapshot_set(
 	struct vrs_snapshot *s, const struct vrs_prefix *p, uint32_t group, uint32_t *old)
 {
 	uint32_t had = 0;
+	int r = vrs_radix_exchange(radix_of(s, p), p, group, &had);
 
-	if (vrs_radix_get(radix_of(s, p), p, &had) && had == group) {
-		*old = had;
-		return 0;
-	}
-	int r = vrs_radix_insert(radix_of(s, p), p, group);
 	/* Even a failed insert may have copied part of the path: publish that. */
 	s->changed = true;
 	if (r < 0)
@@ -202,6 +198,27 @@ int vrs_snapshot_remove(struct vrs_snapshot *s, const struct vrs_prefix *p, uint
 		return r;
 	*old = had;
 	return 0;
+}
+
+void vrs_snapshot_touch(const struct vrs_snapshot *s, const struct vrs_prefix *prefixes, unsigned n)
+{
+	enum { BURST = 32 };
+	const struct vrs_prefix *of[2][BURST];
+	uint32_t values[BURST];
+
+	while (n > 0) {
+		unsigned m[2] = {0, 0}, burst = VRS_MIN(n, (unsigned)BURST);
+
+		for (unsigned i = 0; i < burst; i++) {
+			unsigned f = prefixes[i].afi == VRS_AFI_IP6;
+
+			of[f][m[f]++] = &prefixes[i];
+		}
+		for (unsigned f = 0; f < 2; f++)
+			vrs_radix_get_bulk(&s->radix[f], of[f], m[f], values);
+		prefixes += burst;
+		n -= burst;
+	}
 }
 
 uint64_t vrs_snapshot_open(const struct vrs_snapshot *s)

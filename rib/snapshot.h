@@ -62,6 +62,11 @@ VRS_NODISCARD int vrs_snapshot_set(
 VRS_NODISCARD int vrs_snapshot_remove(
 	struct vrs_snapshot *s, const struct vrs_prefix *p, uint32_t *old);
 
+/** Touch what changing these prefixes will touch, misses overlapped: before a burst of changes, of 32 or
+ *  so, that would each wait for memory. Writer. */
+void vrs_snapshot_touch(
+	const struct vrs_snapshot *s, const struct vrs_prefix *prefixes, unsigned n);
+
 /** The writer's view of the open version. */
 bool vrs_snapshot_get(const struct vrs_snapshot *s, const struct vrs_prefix *p, uint32_t *group);
 

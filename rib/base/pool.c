@@ -13,9 +13,10 @@ struct vrs_pool_chunk {
 	struct vrs_pool_chunk *next, *prev; /* In partial. */
 	uint32_t slot;                      /* In the table. */
 	uint16_t n_live;
-	uint16_t n_free; /* On the stack below. */
+	uint16_t n_max; /* Index 0 of slot 0 stays out: it means "none". */
+	uint16_t word;  /* Of free[], where one was freed last or taken last. */
 	bool listed;
-	uint16_t free[VRS_POOL_CHUNK]; /* Stack of free objects: objects need no link word. */
+	uint64_t free[VRS_POOL_CHUNK / 64]; /* By index: objects need no link word. */
 };
 
 int vrs_pool_init(struct vrs_pool *p, enum vrs_mem_tag tag, uint32_t object_size,
@@ -108,10 +109,10 @@ static struct vrs_pool_chunk *chunk_new(struct vrs_pool *p)
 	}
 	c->slot = p->hint;
 	c->n_live = 0;
-	c->n_free = 0;
-	/* Lowest index on top. Index 0 of slot 0 stays out: it means "none". */
-	for (unsigned i = VRS_POOL_CHUNK; i-- > (c->slot == 0 ? 1u : 0u);)
-		c->free[c->n_free++] = (uint16_t)i;
+	c->word = 0;
+	memset(c->free, 0xff, sizeof(c->free));
+	c->free[0] -= c->slot == 0;
+	c->n_max = (uint16_t)(VRS_POOL_CHUNK - (c->slot == 0));
 	p->chunks[c->slot] = c;
 	vrs_rcu_publish(p->table[c->slot], payload);
 	if (c->slot >= p->n_chunks)
@@ -129,19 +130,26 @@ uint32_t vrs_pool_alloc(struct vrs_pool *p)
 		if (c == NULL)
 			return 0;
 	}
-	uint32_t index = c->slot << VRS_POOL_SHIFT | c->free[--c->n_free];
-	c->n_live++;
+	unsigned w = c->word;
+	while (c->free[w] == 0)
+		w = (w + 1) % VRS_N_ELEMS(c->free);
+	uint32_t index = w * 64 + (uint32_t)__builtin_ctzll(c->free[w]);
+	c->free[w] &= c->free[w] - 1;
+	c->word = (uint16_t)w;
 	p->n_live++;
-	if (c->n_free == 0)
+	if (++c->n_live == c->n_max)
 		unlist(p, c);
-	return index;
+	return c->slot << VRS_POOL_SHIFT | index;
 }
 
 void vrs_pool_free(struct vrs_pool *p, uint32_t index)
 {
 	struct vrs_pool_chunk *c = p->chunks[index >> VRS_POOL_SHIFT];
 
-	c->free[c->n_free++] = (uint16_t)(index & (VRS_POOL_CHUNK - 1));
+	index &= VRS_POOL_CHUNK - 1;
+	assert((c->free[index / 64] >> index % 64 & 1) == 0);
+	c->free[index / 64] |= 1ull << index % 64;
+	c->word = (uint16_t)(index / 64);
 	c->n_live--;
 	p->n_live--;
 	if (!c->listed)

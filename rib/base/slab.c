@@ -7,22 +7,27 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { CHUNK_SIZE = 65536 };
+enum { CHUNK_SIZE = 16384 };
 
-/* At the start of each chunk; an object finds it by masking its address. */
+/*
+ * At the start of each chunk; an object finds it by masking its address. Which objects are free
+ * stands here, not in them: taking one touches none of its lines, which are mostly cold.
+ */
 struct vrs_slab_chunk {
 	struct vrs_slab_chunk *next, *prev; /* In partial[units]; both NULL when alone or full. */
-	void *free;                         /* Freed objects, linked through their first word. */
 	uint16_t units, n_live, n_max;
-	uint16_t n_fresh; /* Objects never handed out yet lie at the end. */
+	uint16_t word; /* Of free[], where one was freed last or taken last. */
 	bool listed;
+	uint64_t free[CHUNK_SIZE / VRS_SLAB_SMALL / 64]; /* By number of the object. */
 };
-static_assert(sizeof(struct vrs_slab_chunk) <= VRS_SLAB_UNIT, "one unit of header");
+enum { HEADER = 2 * VRS_SLAB_UNIT };
+static_assert(sizeof(struct vrs_slab_chunk) <= HEADER, "two lines of header");
 
-void vrs_slab_init(struct vrs_slab *s, enum vrs_mem_tag tag)
+void vrs_slab_init(struct vrs_slab *s, enum vrs_mem_tag tag, unsigned unit)
 {
 	memset(s, 0, sizeof(*s));
 	s->tag = tag;
+	s->unit = unit;
 }
 
 void vrs_slab_fini(struct vrs_slab *s)
@@ -71,9 +76,10 @@ static struct vrs_slab_chunk *chunk_new(struct vrs_slab *s, unsigned units)
 		return NULL;
 	*c = (struct vrs_slab_chunk){
 		.units = (uint16_t)units,
-		.n_max = (uint16_t)((CHUNK_SIZE / VRS_SLAB_UNIT - 1) / units),
+		.n_max = (uint16_t)((CHUNK_SIZE - HEADER) / s->unit / units),
 	};
-	c->n_fresh = c->n_max;
+	for (unsigned i = 0; i < c->n_max; i++)
+		c->free[i / 64] |= 1ull << i % 64;
 	s->n_chunks++;
 	list(s, c);
 	return c;
@@ -81,8 +87,7 @@ static struct vrs_slab_chunk *chunk_new(struct vrs_slab *s, unsigned units)
 
 void *vrs_slab_alloc(struct vrs_slab *s, size_t size)
 {
-	unsigned units = (unsigned)((size + VRS_SLAB_UNIT - 1) / VRS_SLAB_UNIT);
-	void *obj;
+	unsigned units = (unsigned)((size + s->unit - 1) / s->unit);
 
 	assert(units >= 1 && units <= VRS_SLAB_CLASSES);
 	struct vrs_slab_chunk *c = s->partial[units];
@@ -91,18 +96,15 @@ void *vrs_slab_alloc(struct vrs_slab *s, size_t size)
 		if (c == NULL)
 			return NULL;
 	}
-	if (c->free != NULL) {
-		obj = c->free;
-		memcpy(&c->free, obj, sizeof(c->free));
-	} else {
-		obj = (char *)c + VRS_SLAB_UNIT +
-			(size_t)(c->n_max - c->n_fresh) * units * VRS_SLAB_UNIT;
-		c->n_fresh--;
-	}
-	c->n_live++;
-	if (c->free == NULL && c->n_fresh == 0)
+	unsigned w = c->word;
+	while (c->free[w] == 0)
+		w = (w + 1) % VRS_N_ELEMS(c->free);
+	unsigned i = w * 64 + (unsigned)__builtin_ctzll(c->free[w]);
+	c->free[w] &= c->free[w] - 1;
+	c->word = (uint16_t)w;
+	if (++c->n_live == c->n_max)
 		unlist(s, c);
-	return obj;
+	return (char *)c + HEADER + (size_t)i * units * s->unit;
 }
 
 size_t vrs_slab_bytes(const struct vrs_slab *s)
@@ -115,8 +117,10 @@ void vrs_slab_free(struct vrs_slab *s, void *obj)
 	struct vrs_slab_chunk *c =
 		(struct vrs_slab_chunk *)((uintptr_t)obj & ~(uintptr_t)(CHUNK_SIZE - 1));
 
-	memcpy(obj, &c->free, sizeof(c->free));
-	c->free = obj;
+	unsigned i = (unsigned)((char *)obj - (char *)c - HEADER) / (c->units * s->unit);
+	assert((c->free[i / 64] >> i % 64 & 1) == 0);
+	c->free[i / 64] |= 1ull << i % 64;
+	c->word = (uint16_t)(i / 64);
 	c->n_live--;
 	if (!c->listed)
 		list(s, c);

@@ -327,7 +327,7 @@ class Hostile(Bystanders):
         self.drain()
 
     def test_memory_is_shed_in_the_stated_order_and_asked_for_again(self):
-        self.start("    memoryLimit: 16000000")
+        self.start("    memoryLimit: 9000000")
         bad = self.speaker()
         server = self.server
         n_blocks = self.fill(bad)

@@ -85,7 +85,7 @@ static void a_slab_gives_its_memory_back(void **state)
 	size_t sizes[500];
 	int64_t before = vrs_mem_used(VRS_MEM_OTHER);
 
-	vrs_slab_init(&s, VRS_MEM_OTHER);
+	vrs_slab_init(&s, VRS_MEM_OTHER, VRS_SLAB_UNIT);
 	for (unsigned i = 0; i < 100000; i++) {
 		unsigned k = rng_below(&rng, 500);
 

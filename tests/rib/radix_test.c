@@ -86,6 +86,22 @@ static void insert(struct world *w, const struct vrs_prefix *p, uint32_t value)
 	w->twin.value[i] = value;
 }
 
+/* What is there stays, or is exchanged; both say what it was. */
+static void insert_asking(struct world *w, const struct vrs_prefix *p, uint32_t value, bool keep)
+{
+	size_t i = twin_find(&w->twin, p);
+	uint32_t old = ~value;
+
+	if (i == w->twin.n) {
+		insert(w, p, value);
+		return;
+	}
+	assert_int_equal((keep ? vrs_radix_add : vrs_radix_exchange)(&w->tree, p, value, &old), 0);
+	assert_int_equal(old, w->twin.value[i]);
+	if (!keep)
+		w->twin.value[i] = value;
+}
+
 static void drop(struct world *w, const struct vrs_prefix *p)
 {
 	size_t i = twin_find(&w->twin, p);
@@ -135,6 +151,29 @@ static void check_match(const struct world *w, const struct vrs_radix_root *root
 		assert_int_equal(lens[i], len);
 	}
 	vrs_rcu_leave();
+}
+
+/* Exact finds, many at once; some of prefixes that are there, some of others. */
+static void check_bulk(const struct world *w, struct rng *rng)
+{
+	enum { N = 70 };
+	struct vrs_prefix prefixes[N];
+	const struct vrs_prefix *list[N] = {0};
+	uint32_t values[N];
+	unsigned n = rng_below(rng, N + 1);
+
+	for (unsigned i = 0; i < n; i++) {
+		prefixes[i] = w->twin.n > 0 && i % 2 == 0
+			? w->twin.prefix[rng_below(rng, (uint32_t)w->twin.n)]
+			: rng_prefix(rng, w->afi);
+		list[i] = &prefixes[i];
+	}
+	vrs_radix_get_bulk(&w->tree, list, n, values);
+	for (unsigned i = 0; i < n; i++) {
+		size_t at = twin_find(&w->twin, &prefixes[i]);
+
+		assert_int_equal(values[i], at < w->twin.n ? w->twin.value[at] : VRS_RADIX_NONE);
+	}
 }
 
 struct visit {
@@ -191,12 +230,13 @@ static void script(unsigned afi, bool persistent, uint64_t seed, const char *sim
 		if (!grow && w->twin.n > 0 && rng_below(&rng, 10) < 8)
 			p = w->twin.prefix[rng_below(&rng, (uint32_t)w->twin.n)];
 		if (rng_below(&rng, 10) < (grow ? 8 : 1) && w->twin.n < TWIN_MAX)
-			insert(w, &p, (uint32_t)rng_u64(&rng));
+			insert_asking(w, &p, (uint32_t)rng_u64(&rng) >> 1, rng_below(&rng, 2));
 		else
 			drop(w, &p);
 		assert_int_equal(w->tree.n, w->twin.n);
 		if (step % 64 == 0) {
 			check_match(w, &w->tree.root, &rng);
+			check_bulk(w, &rng);
 			w->tree.open++;
 			vrs_reclaim_turn(w->reclaim);
 		}
@@ -209,9 +249,9 @@ static void script(unsigned afi, bool persistent, uint64_t seed, const char *sim
 
 static const char *const simds[] = {"scalar", "avx2", "avx512"};
 
-static void a_live_tree_equals_its_twin(void **state)
+static void a_private_tree_equals_its_twin(void **state)
 {
-	uint64_t seed = rng_seed("radix live");
+	uint64_t seed = rng_seed("radix private");
 
 	for (size_t i = 0; i < VRS_N_ELEMS(simds); i++) {
 		script(VRS_AFI_IP4, false, seed, simds[i]);
@@ -274,7 +314,7 @@ static void a_simd_name_that_is_unknown_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_live_tree_equals_its_twin),
+		cmocka_unit_test(a_private_tree_equals_its_twin),
 		cmocka_unit_test(a_persistent_tree_equals_its_twin),
 		cmocka_unit_test(an_old_root_still_shows_its_own_state),
 		cmocka_unit_test(a_simd_name_that_is_unknown_is_refused),

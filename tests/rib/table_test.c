@@ -85,7 +85,8 @@ static void announce(struct world *w, uint16_t slot, const char *text, uint32_t 
 	uint8_t buf[17];
 	struct vrs_span s = nlri(text, buf, &p);
 
-	assert_int_equal(vrs_table_announce(w->table, slot, p.afi, s, id, VRS_PATH_USABLE), 1);
+	vrs_table_announce(w->table, slot, p.afi, s, id, VRS_PATH_USABLE);
+	vrs_table_flush(w->table);
 }
 
 static void withdraw(struct world *w, uint16_t slot, const char *text)
@@ -95,6 +96,7 @@ static void withdraw(struct world *w, uint16_t slot, const char *text)
 	struct vrs_span s = nlri(text, buf, &p);
 
 	vrs_table_withdraw(w->table, slot, p.afi, s);
+	vrs_table_flush(w->table);
 }
 
 static struct vrs_entry *entry(struct world *w, const char *text, uint32_t *index)
@@ -232,7 +234,7 @@ static void an_entry_that_is_taken_again_is_not_freed(void **state)
 	assert_int_equal(w->table->entries.n_live, 0);
 }
 
-/* Three paths fit the entry; the fourth and the eleventh open a block. */
+/* One path fits the entry; the second, fifth, ninth ... make another array. */
 static void any_number_of_paths_comes_and_goes(void **state)
 {
 	enum { N = 40 };
@@ -283,6 +285,136 @@ static void routes_of_a_new_session_survive_the_sweep_of_the_old(void **state)
 	assert_int_equal(w->table->entries.n_live, 1);
 }
 
+/* Announce or withdraw 11.0.0.0/24 and those that follow: queued. */
+static void many(struct world *w, uint16_t slot, unsigned first, unsigned n, uint32_t id)
+{
+	for (unsigned i = first; i < first + n; i++) {
+		const uint8_t nlri[] = {24, 11, (uint8_t)(i >> 8), (uint8_t)i};
+		struct vrs_span span = {nlri, sizeof(nlri)};
+
+		if (id != 0)
+			vrs_table_announce(w->table, slot, VRS_AFI_IP4, span, id, VRS_PATH_USABLE);
+		else
+			vrs_table_withdraw(w->table, slot, VRS_AFI_IP4, span);
+	}
+}
+
+static unsigned n_turns(struct world *w)
+{
+	unsigned n = 1;
+
+	while (vrs_table_turn(w->table))
+		n++;
+	return n;
+}
+
+static void a_refresh_takes_turns_and_sweeps_what_it_did_not_bring(void **state)
+{
+	enum { N = 30000 };
+	struct world *w = *state;
+	uint16_t a = peer(w, 0, 0, VRS_CLASS_NVA), b = peer(w, 1, 0, VRS_CLASS_NVA);
+	uint32_t of_a = attrs(w, 1, 4, 1), of_b = attrs(w, 2, 5, 2);
+
+	vrs_attrs_get(w->table->attrs, of_a, 1);
+	many(w, a, 0, N, of_a);
+	many(w, b, 0, 1, of_b);
+	assert_int_equal(n_turns(w), 1);
+	assert_int_equal(hops(w, "11.0.0.0/24"), 1);
+	/* The longer path is the fresh one as soon as its entry has been looked at. */
+	vrs_table_mark_stale(w->table, a, VRS_AFI_IP4);
+	many(w, a, N / 2, N / 2, of_a);
+	assert_true(n_turns(w) > 3);
+	struct vrs_path_view views[2];
+	struct vrs_prefix p;
+	assert_int_equal(vrs_prefix_parse(&p, "11.0.0.0/24"), 0);
+	assert_int_equal(vrs_table_paths(w->table, &p, views, 2), 2);
+	assert_int_equal(views[0].path->peer, b);
+	assert_int_equal(views[1].step, VRS_STEP_STALE);
+	vrs_table_sweep_stale(w->table, a, VRS_AFI_IP4);
+	many(w, a, 7, 1, of_a); /* Before the scan comes to it: stays. */
+	assert_true(n_turns(w) > 3);
+	assert_int_equal(vrs_table_peer(w->table, a)->n_paths, N / 2 + 1);
+	assert_int_equal(atomic_load(&w->table->n_paths), N / 2 + 2);
+	/* The other family has refreshes of its own. */
+	vrs_table_mark_stale(w->table, a, VRS_AFI_IP6);
+	vrs_table_sweep_stale(w->table, a, VRS_AFI_IP6);
+	(void)n_turns(w);
+	assert_int_equal(vrs_table_peer(w->table, a)->n_paths, N / 2 + 1);
+}
+
+static void refreshes_that_never_end_are_told_apart(void **state)
+{
+	enum { N = 20000 };
+	struct world *w = *state;
+	uint16_t a = peer(w, 0, 0, VRS_CLASS_NVA);
+	uint32_t id = attrs(w, 1, 4, 1);
+
+	vrs_attrs_get(w->table->attrs, id, 1);
+	many(w, a, 0, N, id);
+	for (unsigned i = 0; i < 1000; i++)
+		vrs_table_mark_stale(w->table, a, VRS_AFI_IP4);
+	many(w, a, 0, 1, id);
+	vrs_table_sweep_stale(w->table, a, VRS_AFI_IP4);
+	(void)n_turns(w);
+	assert_int_equal(vrs_table_peer(w->table, a)->n_paths, 1);
+}
+
+static enum vrs_path_reason odd_is_own_as(void *ctx, const struct vrs_attrs *attrs,
+	const struct vrs_table_peer *peer, const struct vrs_prefix *p)
+{
+	return p->addr[2] % 2 == 1 ? VRS_PATH_OWN_AS : VRS_PATH_USABLE;
+}
+
+static void reasons_are_given_again_in_turns(void **state)
+{
+	enum { N = 30000 };
+	struct world *w = *state;
+	uint16_t a = peer(w, 0, 0, VRS_CLASS_NVA);
+	uint32_t id = attrs(w, 1, 4, 1);
+
+	vrs_attrs_get(w->table->attrs, id, 1);
+	many(w, a, 0, N, id);
+	vrs_table_revalidate(w->table, odd_is_own_as, NULL);
+	assert_true(n_turns(w) > 3);
+	assert_int_equal(vrs_table_peer(w->table, a)->n_usable, N / 2);
+	assert_int_equal(atomic_load(&w->table->n_usable), N / 2);
+}
+
+/* A prefix comes and goes within one queue, for two peers: the order is kept. */
+static void what_is_queued_is_done_in_order(void **state)
+{
+	struct world *w = *state;
+	struct rng rng = {rng_seed("queue")};
+	uint16_t slots[] = {peer(w, 0, 0, VRS_CLASS_NVA), peer(w, 1, 0, VRS_CLASS_NVA)};
+	uint32_t ids[] = {attrs(w, 1, 4, 1), attrs(w, 2, 5, 1), attrs(w, 3, 6, 2)};
+	uint32_t want[2][64] = {0};
+
+	for (unsigned i = 0; i < VRS_N_ELEMS(ids); i++)
+		vrs_attrs_get(w->table->attrs, ids[i], 1);
+	for (unsigned step = 0; step < 20000; step++) {
+		unsigned s = rng_below(&rng, 2), at = rng_below(&rng, 64);
+
+		want[s][at] = rng_below(&rng, 2) ? ids[rng_below(&rng, 3)] : 0;
+		many(w, slots[s], at, 1, want[s][at]);
+		if (rng_below(&rng, 1000) == 0)
+			drain(w);
+	}
+	vrs_table_flush(w->table);
+	for (unsigned s = 0; s < 2; s++) {
+		for (unsigned at = 0; at < 64; at++) {
+			uint8_t addr[16] = {11, 0, (uint8_t)at};
+			struct vrs_prefix p = {.len = 24, .afi = VRS_AFI_IP4};
+			const struct vrs_path *path = NULL;
+			uint32_t index;
+
+			memcpy(p.addr, addr, sizeof(addr));
+			if (vrs_radix_get(&w->table->radix[0], &p, &index))
+				path = vrs_table_path_of(w->table, index, slots[s]);
+			assert_int_equal(path != NULL ? path->attrs : 0, want[s][at]);
+		}
+	}
+}
+
 static void a_gateways_path_is_used_but_not_told_without_branch_to_branch(void **state)
 {
 	struct world *w = *state;
@@ -313,8 +445,7 @@ static void an_unusable_path_is_kept_with_its_reason(void **state)
 	uint8_t buf[17];
 	struct vrs_span s = nlri("127.1.0.0/16", buf, &p);
 
-	assert_int_equal(
-		vrs_table_announce(w->table, a, p.afi, s, attrs(w, 1, 4, 1), VRS_PATH_USABLE), 1);
+	vrs_table_announce(w->table, a, p.afi, s, attrs(w, 1, 4, 1), VRS_PATH_USABLE);
 	assert_int_equal(vrs_table_paths(w->table, &p, views, 2), 1);
 	assert_int_equal(views[0].path->reason, VRS_PATH_MARTIAN);
 	assert_false(views[0].best);
@@ -410,6 +541,10 @@ int main(void)
 		CASE(an_entry_that_is_taken_again_is_not_freed),
 		CASE(any_number_of_paths_comes_and_goes),
 		CASE(routes_of_a_new_session_survive_the_sweep_of_the_old),
+		CASE(a_refresh_takes_turns_and_sweeps_what_it_did_not_bring),
+		CASE(refreshes_that_never_end_are_told_apart),
+		CASE(reasons_are_given_again_in_turns),
+		CASE(what_is_queued_is_done_in_order),
 		CASE(a_gateways_path_is_used_but_not_told_without_branch_to_branch),
 		CASE(an_unusable_path_is_kept_with_its_reason),
 		CASE(paths_are_shown_with_the_step_that_beat_them),

@@ -243,7 +243,7 @@ static void check_path(const struct world *w, const struct vrs_server *server,
 			sim_fail(w, "%s of %s/%u: reason %s, not %s", sim_prefix_texts[prefix],
 				nb->name, nb->instance, why != NULL ? why : "none",
 				p->reason != NULL ? p->reason : "none");
-		if (v->path->stale)
+		if (v->stale)
 			sim_fail(w, "%s of %s/%u is stale", sim_prefix_texts[prefix], nb->name,
 				nb->instance);
 		return;

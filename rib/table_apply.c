@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+/*
+ * Paths in and out.
+ *
+ * Changes wait in a queue and are done 32 at a time in four passes: find the prefixes in the
+ * trees (32 finds under way at once), touch their entries, touch what the decision will read
+ * of them, change them. A prefix may stand several times in a burst: what was not found is looked
+ * for again when its turn comes.
+ */
+
+#include "rib/table_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { BURST = 32 };
+
+static bool entry_set_prefix(struct vrs_table *t, struct vrs_entry *e, const struct vrs_prefix *p)
+{
+	uint32_t addr;
+
+	if (p->afi == VRS_AFI_IP6) {
+		addr = vrs_pool_alloc(&t->addrs);
+		if (addr == 0)
+			return false;
+		memcpy(vrs_pool_at(&t->addrs, addr), p->addr, sizeof(p->addr));
+	} else {
+		memcpy(&addr, p->addr, sizeof(addr));
+	}
+	e->addr = addr;
+	e->len = p->len;
+	e->afi = p->afi;
+	return true;
+}
+
+/* The entry of p, made if there is none. @return Its index, or 0 if out of memory. */
+static uint32_t entry_get(struct vrs_table *t, const struct vrs_prefix *p)
+{
+	uint32_t index = vrs_pool_alloc(&t->entries), there = 0;
+
+	if (index == 0)
+		return 0;
+	struct vrs_entry *e = vrs_table_entry(t, index);
+	/* A scan may be looking at the words; prefix and paths it reads only behind a VALID one. */
+	atomic_store_explicit(&e->export, VRS_EXPORT_EMPTY, memory_order_relaxed);
+	atomic_store_explicit(&e->forward, 0, memory_order_relaxed);
+	atomic_store_explicit(&e->dirty, 0, memory_order_relaxed);
+	e->room = 0;
+	e->plain = false;
+	e->fresh = true;
+	int r = vrs_radix_add(vrs_table_radix(t, p->afi), p, index, &there);
+	if (r == 1 && entry_set_prefix(t, e, p)) {
+		e->n_paths = 0;
+		if (index >= atomic_load_explicit(&t->bound, memory_order_relaxed))
+			atomic_store_explicit(&t->bound, index + 1, memory_order_release);
+		return index;
+	}
+	if (r == 1)
+		(void)!vrs_radix_remove(vrs_table_radix(t, p->afi), p);
+	e->n_paths = VRS_TABLE_UNLINKED;
+	vrs_pool_free(&t->entries, index);
+	return there;
+}
+
+/* No memory for a path: the peer has none there, so that nothing old is taken for new. */
+static void fail(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t index)
+{
+	peer->n_failed++;
+	if (index == 0)
+		return;
+	struct vrs_entry *e = vrs_table_entry(t, index);
+	/* A fresh entry without paths goes the way of every empty one. */
+	if (!vrs_table_remove_path(t, peer, index, e) && e->n_paths == 0)
+		vrs_table_mark(t, index, e, VRS_DIRTY_EXPORT);
+}
+
+static struct vrs_path path_of_op(
+	const struct vrs_table_peer *peer, const struct vrs_table_op *op, uint8_t reason)
+{
+	return (struct vrs_path){
+		op->attrs, op->slot, reason, peer->epoch[op->prefix.afi == VRS_AFI_IP6]};
+}
+
+static void add_path(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t index,
+	struct vrs_entry *e, const struct vrs_table_op *op, uint8_t reason)
+{
+	struct vrs_path *path = vrs_path_add(&t->arrays, e);
+
+	if (path == NULL) {
+		fail(t, peer, index);
+		return;
+	}
+	*path = path_of_op(peer, op, reason);
+	vrs_table_count(&t->n_paths, 1);
+	if (e->n_paths == 1)
+		vrs_table_count(&t->n_prefixes, 1);
+	peer->n_paths++;
+	peer->n_added++;
+	peer->n_usable += reason == VRS_PATH_USABLE;
+	vrs_attrs_get(t->attrs, op->attrs, 1);
+	vrs_table_decide_added(t, index, e, path);
+}
+
+static void announce(struct vrs_table *t, const struct vrs_table_op *op, uint32_t index)
+{
+	struct vrs_table_peer *peer = vrs_table_peer(t, op->slot);
+	uint8_t reason = op->reason;
+
+	if (index == VRS_RADIX_NONE) {
+		if (t->refuse_new &&
+			!vrs_radix_get(vrs_table_radix(t, op->prefix.afi), &op->prefix, &index)) {
+			peer->n_refused++;
+			return;
+		}
+		index = entry_get(t, &op->prefix);
+		if (index == 0) {
+			fail(t, peer, 0);
+			return;
+		}
+	}
+	struct vrs_entry *e = vrs_table_entry(t, index);
+	if (reason == VRS_PATH_USABLE && vrs_prefix_martian(&op->prefix))
+		reason = VRS_PATH_MARTIAN;
+	struct vrs_path *path = vrs_path_of(e, op->slot);
+	bool had = path != NULL && path->reason == VRS_PATH_USABLE;
+	if (reason == VRS_PATH_USABLE && !had && peer->limit != 0 && peer->n_usable >= peer->limit)
+		reason = VRS_PATH_LIMIT;
+	if (path == NULL) {
+		add_path(t, peer, index, e, op, reason);
+		return;
+	}
+	if (path->attrs == op->attrs && path->reason == reason && !vrs_path_stale(t, e, path))
+		return;
+	bool apart = vrs_table_stands_apart(t, e, path);
+	vrs_attrs_get(t->attrs, op->attrs, 1);
+	vrs_attrs_put(t->attrs, path->attrs, 1);
+	*path = path_of_op(peer, op, reason);
+	peer->n_usable += (reason == VRS_PATH_USABLE) - (uint32_t)had;
+	if (apart)
+		vrs_table_decide_added(t, index, e, path);
+	else
+		vrs_table_decide(t, index, e);
+}
+
+bool vrs_table_remove_path(
+	struct vrs_table *t, struct vrs_table_peer *peer, uint32_t index, struct vrs_entry *e)
+{
+	struct vrs_path *path = vrs_path_of(e, peer->slot);
+
+	if (path == NULL)
+		return false;
+	struct vrs_path gone = *path;
+	peer->n_paths--;
+	peer->n_usable -= gone.reason == VRS_PATH_USABLE;
+	vrs_path_remove(&t->arrays, e, path);
+	vrs_table_count(&t->n_paths, -1);
+	if (e->n_paths == 0)
+		vrs_table_count(&t->n_prefixes, -1);
+	vrs_table_decide_removed(t, index, e, &gone);
+	vrs_attrs_put(t->attrs, gone.attrs, 1);
+	return true;
+}
+
+static void withdraw(struct vrs_table *t, const struct vrs_table_op *op, uint32_t index)
+{
+	struct vrs_table_peer *peer = vrs_table_peer(t, op->slot);
+
+	if (index == VRS_RADIX_NONE &&
+		!vrs_radix_get(vrs_table_radix(t, op->prefix.afi), &op->prefix, &index))
+		return;
+	peer->n_removed += vrs_table_remove_path(t, peer, index, vrs_table_entry(t, index));
+}
+
+/* Find the prefixes of one family. */
+static void find(struct vrs_table *t, const struct vrs_table_op *ops, unsigned n, unsigned afi,
+	uint32_t *index)
+{
+	const struct vrs_prefix *prefixes[BURST];
+	uint32_t found[BURST];
+	uint8_t of[BURST];
+	unsigned m = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (ops[i].prefix.afi != afi)
+			continue;
+		prefixes[m] = &ops[i].prefix;
+		of[m++] = (uint8_t)i;
+	}
+	vrs_radix_get_bulk(vrs_table_radix(t, afi), prefixes, m, found);
+	for (unsigned i = 0; i < m; i++)
+		index[of[i]] = found[i];
+}
+
+static void burst(struct vrs_table *t, const struct vrs_table_op *ops, unsigned n)
+{
+	uint32_t index[BURST];
+
+	find(t, ops, n, VRS_AFI_IP4, index);
+	find(t, ops, n, VRS_AFI_IP6, index);
+	for (unsigned i = 0; i < n; i++)
+		if (index[i] != VRS_RADIX_NONE)
+			__builtin_prefetch(vrs_table_entry(t, index[i]), 1);
+	for (unsigned i = 0; i < n; i++) {
+		if (index[i] == VRS_RADIX_NONE)
+			continue;
+		const struct vrs_entry *e = vrs_table_entry(t, index[i]);
+		uint64_t word = atomic_load_explicit(&e->export, memory_order_relaxed);
+
+		if (e->room > 0)
+			__builtin_prefetch(e->paths.array, 1);
+		if (word & VRS_EXPORT_VALID)
+			vrs_attrs_prefetch(t->attrs, VRS_EXPORT_ATTRS(word));
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (ops[i].withdraw)
+			withdraw(t, &ops[i], index[i]);
+		else
+			announce(t, &ops[i], index[i]);
+	}
+}
+
+void vrs_table_flush(struct vrs_table *t)
+{
+	uint32_t n = t->n_queue;
+
+	/* Nothing below queues anything. */
+	t->n_queue = 0;
+	for (uint32_t i = 0; i < n; i += BURST)
+		burst(t, t->queue + i, VRS_MIN(n - i, (uint32_t)BURST));
+}
+
+static void queue(struct vrs_table *t, enum vrs_afi afi, struct vrs_span nlri,
+	const struct vrs_table_op *like)
+{
+	while (nlri.size > 0) {
+		if (t->n_queue == VRS_TABLE_QUEUE)
+			vrs_table_flush(t);
+		struct vrs_table_op *op = &t->queue[t->n_queue];
+
+		*op = *like;
+		int used = vrs_prefix_read(&op->prefix, afi, nlri.data, nlri.size);
+		if (used < 0)
+			break; /* The codec validated it: cannot happen, and ends here if it does. */
+		t->n_queue++;
+		nlri.data += used;
+		nlri.size -= (size_t)used;
+	}
+}
+
+void vrs_table_announce(struct vrs_table *t, uint16_t slot, enum vrs_afi afi, struct vrs_span nlri,
+	uint32_t attrs, enum vrs_path_reason reason)
+{
+	queue(t, afi, nlri,
+		&(struct vrs_table_op){.slot = slot, .attrs = attrs, .reason = (uint8_t)reason});
+}
+
+void vrs_table_withdraw(struct vrs_table *t, uint16_t slot, enum vrs_afi afi, struct vrs_span nlri)
+{
+	queue(t, afi, nlri, &(struct vrs_table_op){.slot = slot, .withdraw = true});
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+/*
+ * Work that touches every entry: peers that went, refreshes that began or ended (RFC 7313), another
+ * configuration, other limits. One scan serves them all, some thousand entries a turn; it goes
+ * round until every entry has been visited since the last of them was asked for.
+ *
+ * Routes that come meanwhile are taken as ever: a session that comes up again has a new slot, and
+ * what a path's staleness is told by is the refresh it was announced in (an epoch of its peer and
+ * family), not a mark that the scan would have to set in time.
+ */
+
+#include "rib/table_internal.h"
+
+enum {
+	CHUNK = 8192, /* Entries visited in one turn: about 100 us when there is nothing to do. */
+	MOVED = 2048, /* And of them so many changed. */
+	EPOCHS_MAX = 100, /* That paths may be behind: they are compared modulo 256. */
+};
+
+static void ask(struct vrs_table *t)
+{
+	t->scan_left = vrs_pool_bound(&t->entries);
+}
+
+/* --- Refreshes --- */
+
+static bool sweepable(const struct vrs_table_peer *peer, unsigned f, const struct vrs_path *path)
+{
+	return peer->sweeping[f] && (int8_t)(path->epoch - peer->sweep_to[f]) < 0;
+}
+
+void vrs_table_mark_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
+{
+	struct vrs_table_peer *peer = vrs_table_peer(t, slot);
+	unsigned f = afi == VRS_AFI_IP6;
+
+	vrs_table_flush(t);
+	/* A peer that begins refreshes faster than we can look at its routes. */
+	while ((uint8_t)(peer->epoch[f] - peer->scanned[f]) >= EPOCHS_MAX && t->scan_left > 0)
+		vrs_table_scan(t);
+	peer->epoch[f]++;
+	peer->marked = true;
+	ask(t);
+}
+
+void vrs_table_sweep_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
+{
+	struct vrs_table_peer *peer = vrs_table_peer(t, slot);
+	unsigned f = afi == VRS_AFI_IP6;
+
+	vrs_table_flush(t);
+	peer->sweeping[f] = true;
+	peer->sweep_to[f] = peer->epoch[f];
+	ask(t);
+}
+
+/* --- Reasons --- */
+
+/* Whether the peer has so many usable paths that this one is not to be one of them. */
+static bool over_limit(const struct vrs_table_peer *peer, const struct vrs_path *path)
+{
+	bool has_place = path->reason == VRS_PATH_USABLE;
+
+	return peer->limit != 0 && peer->n_usable - has_place >= peer->limit;
+}
+
+void vrs_table_revalidate(struct vrs_table *t, vrs_table_reason_fn reason, void *ctx)
+{
+	vrs_table_flush(t);
+	t->reason = reason;
+	t->reason_ctx = ctx;
+	ask(t);
+}
+
+/* @return Whether the path's reason is another one now. */
+static bool revalidate(struct vrs_table *t, const struct vrs_entry *e, struct vrs_path *path,
+	struct vrs_table_peer *peer)
+{
+	struct vrs_prefix p = vrs_entry_prefix(t, e);
+	uint8_t now =
+		(uint8_t)t->reason(t->reason_ctx, vrs_attrs_at(t->attrs, path->attrs), peer, &p);
+
+	if (now == VRS_PATH_USABLE && over_limit(peer, path))
+		now = VRS_PATH_LIMIT;
+	if (now == path->reason)
+		return false;
+	peer->n_usable += now == VRS_PATH_USABLE;
+	peer->n_usable -= path->reason == VRS_PATH_USABLE;
+	path->reason = now;
+	return true;
+}
+
+void vrs_table_configure(struct vrs_table *t, const struct vrs_table_config *config)
+{
+	if (t->config.preference == config->preference &&
+		t->config.branch_to_branch == config->branch_to_branch)
+		return;
+	vrs_table_flush(t);
+	t->config = *config;
+	t->redecide = true;
+	ask(t);
+}
+
+/* --- Peers that went --- */
+
+void vrs_table_peer_down(struct vrs_table *t, uint16_t slot)
+{
+	struct vrs_table_peer *peer = vrs_table_peer(t, slot);
+
+	vrs_table_flush(t);
+	peer->down = true;
+	if (peer->n_paths == 0) {
+		vrs_table_peer_retire(t, peer);
+		return;
+	}
+	t->n_down++;
+	ask(t);
+}
+
+/* --- The scan --- */
+
+/* @return Whether anything changed. */
+static bool visit(struct vrs_table *t, uint32_t index, struct vrs_entry *e)
+{
+	unsigned f = e->afi == VRS_AFI_IP6;
+	bool removed = false, changed = t->redecide;
+
+	for (unsigned i = e->n_paths; i-- > 0;) {
+		struct vrs_path *path = &vrs_entry_paths(e)[i];
+		struct vrs_table_peer *peer = vrs_table_peer(t, path->peer);
+
+		if (peer->down || sweepable(peer, f, path)) {
+			peer->n_removed += vrs_table_remove_path(t, peer, index, e);
+			removed = true;
+			if (peer->down && peer->n_paths == 0) {
+				vrs_table_peer_retire(t, peer);
+				t->n_down--;
+			}
+			continue;
+		}
+		/* So that epochs need not be told apart for longer than a scan. */
+		if (path->epoch != peer->epoch[f])
+			path->epoch = (uint8_t)(peer->epoch[f] - 1);
+		changed |= peer->marked;
+		if (t->reason != NULL)
+			changed |= revalidate(t, e, path, peer);
+	}
+	if (changed && e->n_paths > 0)
+		vrs_table_decide(t, index, e);
+	return removed || changed;
+}
+
+/* Every entry has been visited. */
+static void done(struct vrs_table *t)
+{
+	t->reason = NULL;
+	t->redecide = false;
+	for (uint32_t slot = 0; slot < VRS_TABLE_PEERS; slot++) {
+		struct vrs_table_peer *peer = vrs_table_peer(t, (uint16_t)slot);
+
+		if (peer == NULL)
+			continue;
+		peer->marked = false;
+		for (unsigned f = 0; f < 2; f++) {
+			peer->sweeping[f] = false;
+			peer->scanned[f] = peer->epoch[f];
+		}
+	}
+}
+
+bool vrs_table_scan(struct vrs_table *t)
+{
+	uint32_t end = vrs_pool_bound(&t->entries), moved = 0;
+
+	if (t->scan_left == 0)
+		return false;
+	for (unsigned n = 0; n < CHUNK && moved < MOVED && t->scan_left > 0; n++) {
+		if (t->scan_at >= end)
+			t->scan_at = 0;
+		struct vrs_entry *e = vrs_table_in_use(t, t->scan_at);
+		if (e != NULL)
+			moved += visit(t, t->scan_at, e);
+		t->scan_at++;
+		t->scan_left--;
+	}
+	if (t->scan_left == 0)
+		done(t);
+	return t->scan_left > 0;
+}
