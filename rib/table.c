@@ -34,6 +34,7 @@ struct vrs_table *vrs_table_new(struct vrs_reclaim *reclaim, const struct vrs_ta
 	for (unsigned i = 0; i < 2; i++)
 		vrs_radix_init(&t->radix[i], i == 0 ? VRS_AFI_IP4 : VRS_AFI_IP6, VRS_MEM_RADIX,
 			false, NULL, NULL);
+	t->stores = &t->attrs;
 	t->attrs = vrs_attrs_store_new(reclaim);
 	if (t->attrs == NULL)
 		goto out_table;
@@ -98,7 +99,7 @@ void vrs_table_free(struct vrs_table *t)
 	vrs_mem_free(VRS_MEM_QUEUE, t->queue, VRS_TABLE_QUEUE * sizeof(*t->queue));
 	vrs_group_store_fini(&t->groups);
 	vrs_attrs_store_free(t->attrs);
-	for (unsigned i = 0; i < VRS_TABLE_PEERS && i <= t->next_slot; i++)
+	for (unsigned i = 0; i < VRS_TABLE_PEERS; i++)
 		vrs_mem_free(
 			VRS_MEM_OTHER, atomic_load(&t->peers[i]), sizeof(struct vrs_table_peer));
 	vrs_mem_free(VRS_MEM_OTHER, (void *)t->peers, VRS_TABLE_PEERS * sizeof(*t->peers));
@@ -146,16 +147,19 @@ int vrs_table_peer_add(struct vrs_table *t, const struct vrs_path_source *source
 	if (peer == NULL)
 		return -ENOMEM;
 	/* Slots are used in turn, so a slot that was just freed rests for a while. */
-	for (unsigned i = 0; i < VRS_TABLE_PEERS; i++) {
-		uint16_t slot = (uint16_t)(t->next_slot + i);
+	for (unsigned i = 0; i < VRS_TABLE_PEERS; i += t->slot_mask + 1u) {
+		uint16_t slot =
+			(uint16_t)(((t->next_slot + i) & ~(unsigned)t->slot_mask) | t->index);
 
 		if (vrs_table_peer(t, slot) != NULL)
 			continue;
 		peer->source = *source;
 		peer->slot = slot;
+		if (t->shards != NULL && vrs_shards_peer_up(t, peer) != 0)
+			break;
 		/* Release: whoever finds the slot in a word sees the peer. */
 		atomic_store_explicit(&t->peers[slot], peer, memory_order_release);
-		t->next_slot = (uint16_t)(slot + 1);
+		t->next_slot = (uint16_t)(slot + t->slot_mask + 1);
 		return slot;
 	}
 	vrs_mem_free(VRS_MEM_OTHER, peer, sizeof(*peer));
@@ -253,7 +257,8 @@ static bool take_returns(struct vrs_table *t)
 bool vrs_table_turn(struct vrs_table *t)
 {
 	vrs_table_flush(t);
-	bool more = vrs_table_scan(t);
+	bool more = t->shards != NULL && vrs_shards_take(t);
+	more |= vrs_table_scan(t);
 	more |= take_returns(t);
 	vrs_attrs_turn(t->attrs);
 	if (vrs_group_turn(&t->groups))
@@ -332,7 +337,7 @@ size_t vrs_table_paths(
 
 		views[i] = (struct vrs_path_view){
 			.path = path,
-			.attrs = vrs_attrs_at(t->attrs, path->attrs),
+			.attrs = vrs_table_attrs_at(t, path->peer, path->attrs),
 			.peer = vrs_table_peer(t, path->peer),
 			.stale = c->stale,
 			.best = set > 0 && i == 0,

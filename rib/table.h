@@ -23,9 +23,10 @@
  * two words that the rest of the system reads. One table serves both families of one route
  * server.
  *
- * **Threads.** One *writer* (the I/O thread that owns the table; with several shards, one
- * table each, chosen by vrs_table_shard()) calls everything except what is marked. It never
- * locks and never waits. *Propagation* (one thread) consumes the dirty ring and gives back
+ * **Threads.** One *writer* (the I/O thread that owns the table) calls everything except what is
+ * marked. It never locks and never waits. With several I/O threads a RIB is several tables, one
+ * each (rib/shards.h): a session's *home* is the table of its own thread, which is told
+ * everything and hands on what belongs to others. *Propagation* (one thread) consumes the dirty ring and gives back
  * entries it is done with. Any thread may read an entry's published words inside an RCU read
  * section; the trees and path lists belong to the writer alone, anyone else asks it by message
  * (longest match is the snapshot's business).
@@ -92,20 +93,29 @@ static_assert(sizeof(struct vrs_entry) == VRS_CACHE_LINE / 2, "two in a line");
  *  routes live beside those of the old one until the old ones are swept. */
 struct vrs_table_peer {
 	struct vrs_path_source source;
-	uint32_t n_paths;  /**< In Adj-RIB-In. */
-	uint32_t n_usable; /**< Of these, without a reason. */
-	uint32_t
-		limit; /**< Usable paths it may have; more are kept with reason `limit`. 0 = none. */
+	/* Written by the table's writer, read by any thread in a read section. */
+	_Atomic uint32_t n_paths;   /**< In Adj-RIB-In, in this table. */
+	_Atomic uint32_t n_usable;  /**< Of these, without a reason. */
+	_Atomic uint64_t n_refused; /**< Announcements not taken: new prefixes while refuse_new. */
+	_Atomic uint64_t
+		n_failed; /**< Likewise for want of memory; it has no path there any more. */
+	_Atomic uint64_t n_added;   /**< Announcements that added a path, ever. */
+	_Atomic uint64_t n_removed; /**< Withdrawals, and ends of a refresh, that removed one. */
+	_Atomic uint32_t
+		limit; /**< Usable paths it may have in all tables together; more are kept with
+				 *   reason `limit`. 0 = none. The home's is looked at. */
+
+	uint64_t
+		n_lost; /**< Home: what could not be handed on for want of memory: the peer's routes are
+			  *   wrong, end its session. */
+	uint64_t owed;   /* Home: by shard, those that have still to be told that it went. */
+	uint32_t n_away; /* Home: tables of others that know it. */
 	uint16_t slot;
 	bool down;        /**< Being swept. */
 	bool marked;      /* A refresh has begun that not all entries have been looked at for. */
 	bool sweeping[2]; /* By family: paths from before sweep_to go. */
 	uint8_t epoch[2]; /* By family: refreshes begun, modulo 256. */
 	uint8_t sweep_to[2], scanned[2];
-	uint64_t n_refused; /**< Announcements not taken: new prefixes while refuse_new. */
-	uint64_t n_failed; /**< Likewise for want of memory; the peer has no path there any more. */
-	uint64_t n_added;  /**< Announcements that added a path, ever. */
-	uint64_t n_removed; /**< Withdrawals, and ends of a refresh, that removed one. */
 };
 
 /** Why a path may not be used; see vrs_table_revalidate(). */
@@ -121,8 +131,11 @@ struct vrs_table {
 	/* Read by all. */
 	struct vrs_radix radix[2]; /* [0] IPv4, [1] IPv6. */
 	struct vrs_pool entries;
-	struct vrs_pool addrs; /* 16 bytes each: of IPv6 entries. */
-	struct vrs_attrs_store *attrs;
+	struct vrs_pool addrs;           /* 16 bytes each: of IPv6 entries. */
+	struct vrs_attrs_store *attrs;   /* Of sessions that are at home here. */
+	struct vrs_attrs_store **stores; /* Of all homes: vrs_table_attrs_of(). */
+	struct vrs_shards *shards;       /* NULL: the only table. */
+	uint16_t index, slot_mask;       /* Among them; of a slot, its home's index. */
 	struct vrs_group_store groups;
 	struct vrs_table_peer *_Atomic *peers; /* By slot; the writer publishes. */
 	struct vrs_spsc dirty;                 /* Writer to propagation: entry indices. */
@@ -158,6 +171,12 @@ struct vrs_table *vrs_table_new(struct vrs_reclaim *reclaim, const struct vrs_ta
 
 /** No other thread uses it any more. NULL is ignored. */
 void vrs_table_free(struct vrs_table *t);
+
+/** The store that holds the attribute sets of a peer's paths. Any thread. */
+static inline struct vrs_attrs_store *vrs_table_attrs_of(const struct vrs_table *t, uint16_t slot)
+{
+	return t->stores[slot & t->slot_mask];
+}
 
 /** The shard of @p n that owns @p p: equal /16s (IPv4) or /32s (IPv6) go together. Pure. */
 unsigned vrs_table_shard(const struct vrs_prefix *p, unsigned n);

@@ -66,9 +66,10 @@ static uint32_t entry_get(struct vrs_table *t, const struct vrs_prefix *p)
 }
 
 /* No memory for a path: the peer has none there, so that nothing old is taken for new. */
-static void fail(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t index)
+static void fail(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t index, uint32_t attrs)
 {
-	peer->n_failed++;
+	vrs_table_attrs_put(t, peer->slot, attrs);
+	vrs_table_count(&peer->n_failed, 1);
 	if (index == 0)
 		return;
 	struct vrs_entry *e = vrs_table_entry(t, index);
@@ -90,17 +91,16 @@ static void add_path(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t 
 	struct vrs_path *path = vrs_path_add(&t->arrays, e);
 
 	if (path == NULL) {
-		fail(t, peer, index);
+		fail(t, peer, index, op->attrs);
 		return;
 	}
 	*path = path_of_op(peer, op, reason);
 	vrs_table_count(&t->n_paths, 1);
 	if (e->n_paths == 1)
 		vrs_table_count(&t->n_prefixes, 1);
-	peer->n_paths++;
-	peer->n_added++;
-	peer->n_usable += reason == VRS_PATH_USABLE;
-	vrs_attrs_get(t->attrs, op->attrs, 1);
+	vrs_peer_count(&peer->n_paths, 1);
+	vrs_table_count(&peer->n_added, 1);
+	vrs_peer_count(&peer->n_usable, reason == VRS_PATH_USABLE);
 	vrs_table_decide_added(t, index, e, path);
 }
 
@@ -112,12 +112,13 @@ static void announce(struct vrs_table *t, const struct vrs_table_op *op, uint32_
 	if (index == VRS_RADIX_NONE) {
 		if (t->refuse_new &&
 			!vrs_radix_get(vrs_table_radix(t, op->prefix.afi), &op->prefix, &index)) {
-			peer->n_refused++;
+			vrs_table_count(&peer->n_refused, 1);
+			vrs_table_attrs_put(t, op->slot, op->attrs);
 			return;
 		}
 		index = entry_get(t, &op->prefix);
 		if (index == 0) {
-			fail(t, peer, 0);
+			fail(t, peer, 0, op->attrs);
 			return;
 		}
 	}
@@ -126,19 +127,21 @@ static void announce(struct vrs_table *t, const struct vrs_table_op *op, uint32_
 		reason = VRS_PATH_MARTIAN;
 	struct vrs_path *path = vrs_path_of(e, op->slot);
 	bool had = path != NULL && path->reason == VRS_PATH_USABLE;
-	if (reason == VRS_PATH_USABLE && !had && peer->limit != 0 && peer->n_usable >= peer->limit)
+	if (reason == VRS_PATH_USABLE && !had && vrs_shards_over_limit(t, peer, 0))
 		reason = VRS_PATH_LIMIT;
 	if (path == NULL) {
 		add_path(t, peer, index, e, op, reason);
 		return;
 	}
-	if (path->attrs == op->attrs && path->reason == reason && !vrs_path_stale(t, e, path))
+	uint32_t old = path->attrs;
+	if (old == op->attrs && path->reason == reason && !vrs_path_stale(t, e, path)) {
+		vrs_table_attrs_put(t, op->slot, old);
 		return;
+	}
 	bool apart = vrs_table_stands_apart(t, e, path);
-	vrs_attrs_get(t->attrs, op->attrs, 1);
-	vrs_attrs_put(t->attrs, path->attrs, 1);
 	*path = path_of_op(peer, op, reason);
-	peer->n_usable += (reason == VRS_PATH_USABLE) - (uint32_t)had;
+	vrs_table_attrs_put(t, op->slot, old);
+	vrs_peer_count(&peer->n_usable, (reason == VRS_PATH_USABLE) - had);
 	if (apart)
 		vrs_table_decide_added(t, index, e, path);
 	else
@@ -153,14 +156,14 @@ bool vrs_table_remove_path(
 	if (path == NULL)
 		return false;
 	struct vrs_path gone = *path;
-	peer->n_paths--;
-	peer->n_usable -= gone.reason == VRS_PATH_USABLE;
+	vrs_peer_count(&peer->n_paths, -1);
+	vrs_peer_count(&peer->n_usable, -(gone.reason == VRS_PATH_USABLE));
 	vrs_path_remove(&t->arrays, e, path);
 	vrs_table_count(&t->n_paths, -1);
 	if (e->n_paths == 0)
 		vrs_table_count(&t->n_prefixes, -1);
 	vrs_table_decide_removed(t, index, e, &gone);
-	vrs_attrs_put(t->attrs, gone.attrs, 1);
+	vrs_table_attrs_put(t, gone.peer, gone.attrs);
 	return true;
 }
 
@@ -171,7 +174,8 @@ static void withdraw(struct vrs_table *t, const struct vrs_table_op *op, uint32_
 	if (index == VRS_RADIX_NONE &&
 		!vrs_radix_get(vrs_table_radix(t, op->prefix.afi), &op->prefix, &index))
 		return;
-	peer->n_removed += vrs_table_remove_path(t, peer, index, vrs_table_entry(t, index));
+	vrs_table_count(
+		&peer->n_removed, vrs_table_remove_path(t, peer, index, vrs_table_entry(t, index)));
 }
 
 /* Find the prefixes of one family. */
@@ -212,52 +216,92 @@ static void burst(struct vrs_table *t, const struct vrs_table_op *ops, unsigned 
 		if (e->room > 0)
 			__builtin_prefetch(e->paths.array, 1);
 		if (word & VRS_EXPORT_VALID)
-			vrs_attrs_prefetch(t->attrs, VRS_EXPORT_ATTRS(word));
+			vrs_attrs_prefetch(vrs_table_attrs_of(t, VRS_EXPORT_PEER(word)),
+				VRS_EXPORT_ATTRS(word));
 	}
 	for (unsigned i = 0; i < n; i++) {
-		if (ops[i].withdraw)
+		if (ops[i].kind == VRS_OP_WITHDRAW)
 			withdraw(t, &ops[i], index[i]);
 		else
 			announce(t, &ops[i], index[i]);
 	}
 }
 
-void vrs_table_flush(struct vrs_table *t)
+void vrs_table_do(struct vrs_table *t, const struct vrs_table_op *ops, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i += BURST)
+		burst(t, ops + i, VRS_MIN(n - i, (uint32_t)BURST));
+}
+
+/* Do what is queued for this table. */
+static void flush_own(struct vrs_table *t)
 {
 	uint32_t n = t->n_queue;
 
 	/* Nothing below queues anything. */
 	t->n_queue = 0;
-	for (uint32_t i = 0; i < n; i += BURST)
-		burst(t, t->queue + i, VRS_MIN(n - i, (uint32_t)BURST));
+	vrs_table_do(t, t->queue, n);
 }
 
-static void queue(struct vrs_table *t, enum vrs_afi afi, struct vrs_span nlri,
+void vrs_table_flush(struct vrs_table *t)
+{
+	flush_own(t);
+	if (t->shards != NULL)
+		vrs_shards_publish(t);
+}
+
+void vrs_table_attrs_put(struct vrs_table *t, uint16_t slot, uint32_t attrs)
+{
+	if (vrs_table_is_home(t, slot))
+		vrs_attrs_put(t->attrs, attrs, 1);
+	else
+		vrs_shards_give_back(t, slot & t->slot_mask, attrs);
+}
+
+/* @return Prefixes that will be done. */
+static uint32_t queue(struct vrs_table *t, enum vrs_afi afi, struct vrs_span nlri,
 	const struct vrs_table_op *like)
 {
+	uint32_t n_done = 0;
+
 	while (nlri.size > 0) {
 		if (t->n_queue == VRS_TABLE_QUEUE)
-			vrs_table_flush(t);
+			flush_own(t);
 		struct vrs_table_op *op = &t->queue[t->n_queue];
 
 		*op = *like;
 		int used = vrs_prefix_read(&op->prefix, afi, nlri.data, nlri.size);
 		if (used < 0)
 			break; /* The codec validated it: cannot happen, and ends here if it does. */
-		t->n_queue++;
 		nlri.data += used;
 		nlri.size -= (size_t)used;
+		unsigned to =
+			t->shards != NULL ? vrs_table_shard(&op->prefix, t->shards->n) : t->index;
+		if (to == t->index) {
+			t->n_queue++;
+		} else if (!vrs_shards_hand_on(t, op, to)) {
+			vrs_table_peer(t, op->slot)->n_lost++;
+			continue;
+		}
+		n_done++;
 	}
+	return n_done;
 }
 
 void vrs_table_announce(struct vrs_table *t, uint16_t slot, enum vrs_afi afi, struct vrs_span nlri,
 	uint32_t attrs, enum vrs_path_reason reason)
 {
-	queue(t, afi, nlri,
-		&(struct vrs_table_op){.slot = slot, .attrs = attrs, .reason = (uint8_t)reason});
+	const struct vrs_table_op like = {
+		.slot = slot, .attrs = attrs, .reason = (uint8_t)reason, .kind = VRS_OP_ANNOUNCE};
+
+	/* Held while they are queued, and by the paths that come of it. One more, as a full queue is
+	 * done at once. */
+	vrs_attrs_get(t->attrs, attrs, (uint32_t)nlri.size + 1);
+	uint32_t n = queue(t, afi, nlri, &like);
+	vrs_attrs_put(t->attrs, attrs, (uint32_t)nlri.size + 1 - n);
 }
 
 void vrs_table_withdraw(struct vrs_table *t, uint16_t slot, enum vrs_afi afi, struct vrs_span nlri)
 {
-	queue(t, afi, nlri, &(struct vrs_table_op){.slot = slot, .withdraw = true});
+	(void)queue(t, afi, nlri, &(struct vrs_table_op){.slot = slot, .kind = VRS_OP_WITHDRAW});
 }

@@ -100,7 +100,7 @@ static void publish(
 
 static uint64_t export_word(const struct vrs_table *t, const struct vrs_path *p)
 {
-	uint64_t fact = vrs_attrs_fact(t->attrs, p->attrs);
+	uint64_t fact = vrs_table_fact(t, p->peer, p->attrs);
 
 	return p->attrs | (uint64_t)p->peer << 32 | VRS_EXPORT_VALID |
 		(vrs_table_peer(t, p->peer)->source.ebgp ? VRS_EXPORT_EBGP : 0) |
@@ -110,10 +110,13 @@ static uint64_t export_word(const struct vrs_table *t, const struct vrs_path *p)
 
 /* --- Groups --- */
 
-static uint32_t single_group(struct vrs_table *t, uint32_t attrs_id)
+static uint32_t single_group(struct vrs_table *t, const struct vrs_path *p)
 {
-	struct vrs_attrs *a = vrs_attrs_at(t->attrs, attrs_id);
+	struct vrs_attrs *a = vrs_table_attrs_at(t, p->peer, p->attrs);
 
+	/* The record's cache is its home's. */
+	if (!vrs_table_is_home(t, p->peer))
+		return vrs_group_intern(&t->groups, &a->info.next_hop, 1);
 	if (!vrs_group_is_single(&t->groups, a->group, &a->info.next_hop))
 		a->group = vrs_group_intern(&t->groups, &a->info.next_hop, 1);
 	return a->group;
@@ -138,7 +141,7 @@ static uint32_t group_of(
 		if (!vrs_addr_equal(&t->scratch_hops[i], &t->scratch_hops[distinct - 1]))
 			t->scratch_hops[distinct++] = t->scratch_hops[i];
 	if (distinct == 1)
-		return single_group(t, vrs_entry_paths(e)[c[0].index].attrs);
+		return single_group(t, &vrs_entry_paths(e)[c[0].index]);
 	return vrs_group_intern(&t->groups, t->scratch_hops, distinct);
 }
 
@@ -221,7 +224,7 @@ bool vrs_table_scratch(struct vrs_table *t, uint32_t n)
 static uint64_t key_of_path(
 	const struct vrs_table *t, const struct vrs_entry *e, const struct vrs_path *p)
 {
-	return vrs_decide_key(vrs_attrs_fact(t->attrs, p->attrs),
+	return vrs_decide_key(vrs_table_fact(t, p->peer, p->attrs),
 		&vrs_table_peer(t, p->peer)->source, p->reason, vrs_path_stale(t, e, p),
 		t->config.preference);
 }
@@ -269,9 +272,11 @@ void vrs_table_fill_attrs(struct vrs_table *t, struct vrs_entry *e, size_t n)
 {
 	const struct vrs_path *paths = vrs_entry_paths(e);
 
-	for (size_t i = 0; i < n; i++)
-		t->scratch[i].attrs =
-			&vrs_attrs_at(t->attrs, paths[t->scratch[i].index].attrs)->info;
+	for (size_t i = 0; i < n; i++) {
+		const struct vrs_path *p = &paths[t->scratch[i].index];
+
+		t->scratch[i].attrs = &vrs_table_attrs_at(t, p->peer, p->attrs)->info;
+	}
 }
 
 /* Whether all of the first n are fresh and without ties that only attributes break. */
@@ -282,7 +287,7 @@ static bool plain_set(const struct vrs_table *t, struct vrs_entry *e, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		const struct vrs_path *p = &paths[t->scratch[i].index];
 
-		if (vrs_path_stale(t, e, p) || vrs_attrs_fact(t->attrs, p->attrs) & VRS_FACT_TIES)
+		if (vrs_path_stale(t, e, p) || vrs_table_fact(t, p->peer, p->attrs) & VRS_FACT_TIES)
 			return false;
 	}
 	return n > 0;
@@ -331,7 +336,7 @@ static bool plain_path(
 	const struct vrs_table *t, const struct vrs_entry *e, const struct vrs_path *p)
 {
 	return is_exported(t, p) && !vrs_path_stale(t, e, p) &&
-		!(vrs_attrs_fact(t->attrs, p->attrs) & VRS_FACT_TIES);
+		!(vrs_table_fact(t, p->peer, p->attrs) & VRS_FACT_TIES);
 }
 
 /* p is the only path, or the only one with the highest key. */
@@ -341,7 +346,7 @@ static bool decide_one(struct vrs_table *t, struct vrs_entry *e, const struct vr
 	e->plain = false;
 	if (p->reason != VRS_PATH_USABLE)
 		return true;
-	*forward = single_group(t, p->attrs);
+	*forward = single_group(t, p);
 	if (*forward == VRS_GROUP_NONE)
 		return false;
 	if (is_exported(t, p))
@@ -382,7 +387,7 @@ static bool is_plain(const struct vrs_table *t, const struct vrs_entry *e)
 
 static uint64_t best_key(const struct vrs_table *t, uint64_t word)
 {
-	return vrs_decide_key(vrs_attrs_fact(t->attrs, VRS_EXPORT_ATTRS(word)),
+	return vrs_decide_key(vrs_table_fact(t, VRS_EXPORT_PEER(word), VRS_EXPORT_ATTRS(word)),
 		&vrs_table_peer(t, VRS_EXPORT_PEER(word))->source, VRS_PATH_USABLE, false,
 		t->config.preference);
 }
@@ -400,7 +405,7 @@ bool vrs_table_stands_apart(
 static bool join_set(struct vrs_table *t, uint32_t index, struct vrs_entry *e,
 	const struct vrs_path *path, uint64_t word)
 {
-	uint32_t hop = single_group(t, path->attrs), forward = VRS_GROUP_NONE;
+	uint32_t hop = single_group(t, path), forward = VRS_GROUP_NONE;
 
 	if (hop != VRS_GROUP_NONE)
 		forward = join(t, atomic_load_explicit(&e->forward, memory_order_relaxed), hop);

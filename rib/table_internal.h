@@ -11,6 +11,7 @@
  */
 
 #include "rib/path.h"
+#include "rib/shards.h"
 #include "rib/table.h"
 
 enum {
@@ -19,14 +20,81 @@ enum {
 	VRS_TABLE_PEERS = 65536,
 };
 
-/** One prefix of one peer's. */
+/** One prefix of one peer's, or something that concerns all of its prefixes. */
 struct vrs_table_op {
-	struct vrs_prefix prefix;
+	struct vrs_prefix
+		prefix; /* Of the others but the family, and where vrs_table_op_peer() is. */
 	uint16_t slot;
-	uint32_t attrs;
+	uint32_t attrs; /* Announce: held once for this op. */
 	uint8_t reason; /* enum vrs_path_reason. */
-	bool withdraw;
+	uint8_t kind;
 };
+enum vrs_table_op_kind {
+	VRS_OP_ANNOUNCE,
+	VRS_OP_WITHDRAW,
+	/* Between tables only, from home: */
+	VRS_OP_PEER_UP,
+	VRS_OP_PEER_DOWN,
+	VRS_OP_MARK_STALE,
+	VRS_OP_SWEEP_STALE,
+	/* To home: no path of a peer that went is left. */
+	VRS_OP_PEER_GONE,
+	VRS_OP_NOTHING,
+};
+
+/** Do announcements and withdrawals, in order. */
+void vrs_table_do(struct vrs_table *t, const struct vrs_table_op *ops, uint32_t n);
+
+/** What other tables told this one; and what it owes others. @return Whether there is more. */
+bool vrs_shards_take(struct vrs_table *t);
+
+/** Queue an op of a session that is at home here for the table that owns the prefix. @return false: no
+ *  memory. */
+bool vrs_shards_hand_on(struct vrs_table *t, const struct vrs_table_op *op, unsigned to);
+
+/** Show others what was handed on. */
+void vrs_shards_publish(struct vrs_table *t);
+
+/** A session at home here came up (@p peer is the home's), or an op for all other tables. */
+VRS_NODISCARD int vrs_shards_peer_up(struct vrs_table *t, struct vrs_table_peer *peer);
+void vrs_shards_tell_all(struct vrs_table *t, struct vrs_table_peer *peer,
+	enum vrs_table_op_kind kind, enum vrs_afi afi);
+
+/** A peer that went has no path left in this table, which is not its home. */
+void vrs_shards_peer_gone(struct vrs_table *t, uint16_t slot);
+
+/** This table's part of what concerns all of a peer's prefixes. */
+void vrs_table_local_down(struct vrs_table *t, struct vrs_table_peer *peer);
+void vrs_table_local_mark_stale(struct vrs_table *t, struct vrs_table_peer *peer, enum vrs_afi afi);
+void vrs_table_local_sweep_stale(
+	struct vrs_table *t, struct vrs_table_peer *peer, enum vrs_afi afi);
+
+/** The table's record of a peer goes, after a grace period. */
+void vrs_table_peer_retire(struct vrs_table *t, struct vrs_table_peer *peer);
+
+/** A peer that is down: forget it when nothing anywhere knows it any more. */
+void vrs_table_peer_settle(struct vrs_table *t, struct vrs_table_peer *peer);
+
+static inline bool vrs_table_is_home(const struct vrs_table *t, uint16_t slot)
+{
+	return (slot & t->slot_mask) == t->index;
+}
+
+/** vrs_decide_fact() of a path's attributes. */
+static inline uint64_t vrs_table_fact(const struct vrs_table *t, uint16_t slot, uint32_t attrs)
+{
+	return vrs_attrs_fact(vrs_table_attrs_of(t, slot), attrs);
+}
+
+/** The record of a path's attributes. */
+static inline struct vrs_attrs *vrs_table_attrs_at(
+	const struct vrs_table *t, uint16_t slot, uint32_t attrs)
+{
+	return vrs_attrs_at(vrs_table_attrs_of(t, slot), attrs);
+}
+
+/** A path, or an announcement that made none, lets go of its attributes. */
+void vrs_table_attrs_put(struct vrs_table *t, uint16_t slot, uint32_t attrs);
 
 static inline struct vrs_radix *vrs_table_radix(struct vrs_table *t, unsigned afi)
 {
@@ -39,6 +107,19 @@ static inline void vrs_table_count(_Atomic uint64_t *counter, int n)
 	uint64_t was = atomic_load_explicit(counter, memory_order_relaxed);
 
 	atomic_store_explicit(counter, was + (uint64_t)(int64_t)n, memory_order_relaxed);
+}
+
+/** Likewise of a peer's. */
+static inline void vrs_peer_count(_Atomic uint32_t *counter, int n)
+{
+	uint32_t was = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, was + (uint32_t)n, memory_order_relaxed);
+}
+
+static inline uint32_t vrs_peer_n(const _Atomic uint32_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
 /** @return The entry when it is in the tree, else NULL. */
@@ -58,9 +139,6 @@ static inline bool vrs_path_stale(
 
 /** Visit some entries. @return Whether more are to be visited. */
 bool vrs_table_scan(struct vrs_table *t);
-
-/** No path refers to the peer any more. */
-void vrs_table_peer_retire(struct vrs_table *t, struct vrs_table_peer *peer);
 
 /** Put an entry into the dirty ring with these bits. */
 void vrs_table_mark(struct vrs_table *t, uint32_t index, struct vrs_entry *e, uint8_t what);

@@ -32,12 +32,10 @@ static bool sweepable(const struct vrs_table_peer *peer, unsigned f, const struc
 	return peer->sweeping[f] && (int8_t)(path->epoch - peer->sweep_to[f]) < 0;
 }
 
-void vrs_table_mark_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
+void vrs_table_local_mark_stale(struct vrs_table *t, struct vrs_table_peer *peer, enum vrs_afi afi)
 {
-	struct vrs_table_peer *peer = vrs_table_peer(t, slot);
 	unsigned f = afi == VRS_AFI_IP6;
 
-	vrs_table_flush(t);
 	/* A peer that begins refreshes faster than we can look at its routes. */
 	while ((uint8_t)(peer->epoch[f] - peer->scanned[f]) >= EPOCHS_MAX && t->scan_left > 0)
 		vrs_table_scan(t);
@@ -46,26 +44,36 @@ void vrs_table_mark_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
 	ask(t);
 }
 
-void vrs_table_sweep_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
+void vrs_table_local_sweep_stale(struct vrs_table *t, struct vrs_table_peer *peer, enum vrs_afi afi)
 {
-	struct vrs_table_peer *peer = vrs_table_peer(t, slot);
 	unsigned f = afi == VRS_AFI_IP6;
 
-	vrs_table_flush(t);
 	peer->sweeping[f] = true;
 	peer->sweep_to[f] = peer->epoch[f];
 	ask(t);
 }
 
-/* --- Reasons --- */
-
-/* Whether the peer has so many usable paths that this one is not to be one of them. */
-static bool over_limit(const struct vrs_table_peer *peer, const struct vrs_path *path)
+void vrs_table_mark_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
 {
-	bool has_place = path->reason == VRS_PATH_USABLE;
+	struct vrs_table_peer *peer = vrs_table_peer(t, slot);
 
-	return peer->limit != 0 && peer->n_usable - has_place >= peer->limit;
+	vrs_table_flush(t);
+	vrs_table_local_mark_stale(t, peer, afi);
+	if (t->shards != NULL)
+		vrs_shards_tell_all(t, peer, VRS_OP_MARK_STALE, afi);
 }
+
+void vrs_table_sweep_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
+{
+	struct vrs_table_peer *peer = vrs_table_peer(t, slot);
+
+	vrs_table_flush(t);
+	vrs_table_local_sweep_stale(t, peer, afi);
+	if (t->shards != NULL)
+		vrs_shards_tell_all(t, peer, VRS_OP_SWEEP_STALE, afi);
+}
+
+/* --- Reasons --- */
 
 void vrs_table_revalidate(struct vrs_table *t, vrs_table_reason_fn reason, void *ctx)
 {
@@ -80,15 +88,16 @@ static bool revalidate(struct vrs_table *t, const struct vrs_entry *e, struct vr
 	struct vrs_table_peer *peer)
 {
 	struct vrs_prefix p = vrs_entry_prefix(t, e);
-	uint8_t now =
-		(uint8_t)t->reason(t->reason_ctx, vrs_attrs_at(t->attrs, path->attrs), peer, &p);
+	uint8_t now = (uint8_t)t->reason(
+		t->reason_ctx, vrs_table_attrs_at(t, path->peer, path->attrs), peer, &p);
 
-	if (now == VRS_PATH_USABLE && over_limit(peer, path))
+	if (now == VRS_PATH_USABLE &&
+		vrs_shards_over_limit(t, peer, path->reason == VRS_PATH_USABLE))
 		now = VRS_PATH_LIMIT;
 	if (now == path->reason)
 		return false;
-	peer->n_usable += now == VRS_PATH_USABLE;
-	peer->n_usable -= path->reason == VRS_PATH_USABLE;
+	vrs_peer_count(
+		&peer->n_usable, (now == VRS_PATH_USABLE) - (path->reason == VRS_PATH_USABLE));
 	path->reason = now;
 	return true;
 }
@@ -106,18 +115,35 @@ void vrs_table_configure(struct vrs_table *t, const struct vrs_table_config *con
 
 /* --- Peers that went --- */
 
+void vrs_table_local_down(struct vrs_table *t, struct vrs_table_peer *peer)
+{
+	peer->down = true;
+	t->n_down++;
+	if (vrs_peer_n(&peer->n_paths) > 0)
+		ask(t);
+	vrs_table_peer_settle(t, peer);
+}
+
 void vrs_table_peer_down(struct vrs_table *t, uint16_t slot)
 {
 	struct vrs_table_peer *peer = vrs_table_peer(t, slot);
 
 	vrs_table_flush(t);
-	peer->down = true;
-	if (peer->n_paths == 0) {
-		vrs_table_peer_retire(t, peer);
+	if (t->shards != NULL)
+		vrs_shards_tell_all(t, peer, VRS_OP_PEER_DOWN, VRS_AFI_NONE);
+	vrs_table_local_down(t, peer);
+}
+
+void vrs_table_peer_settle(struct vrs_table *t, struct vrs_table_peer *peer)
+{
+	uint16_t slot = peer->slot;
+
+	if (!peer->down || vrs_peer_n(&peer->n_paths) > 0 || peer->n_away > 0)
 		return;
-	}
-	t->n_down++;
-	ask(t);
+	t->n_down--;
+	vrs_table_peer_retire(t, peer);
+	if (!vrs_table_is_home(t, slot))
+		vrs_shards_peer_gone(t, slot);
 }
 
 /* --- The scan --- */
@@ -133,12 +159,9 @@ static bool visit(struct vrs_table *t, uint32_t index, struct vrs_entry *e)
 		struct vrs_table_peer *peer = vrs_table_peer(t, path->peer);
 
 		if (peer->down || sweepable(peer, f, path)) {
-			peer->n_removed += vrs_table_remove_path(t, peer, index, e);
+			vrs_table_count(&peer->n_removed, vrs_table_remove_path(t, peer, index, e));
 			removed = true;
-			if (peer->down && peer->n_paths == 0) {
-				vrs_table_peer_retire(t, peer);
-				t->n_down--;
-			}
+			vrs_table_peer_settle(t, peer);
 			continue;
 		}
 		/* So that epochs need not be told apart for longer than a scan. */

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+/*
+ * What can fail for want of memory, and what then: a change that cannot be handed on makes the
+ * peer's routes wrong, so it is counted (n_lost) and the session has to end; that a peer went is
+ * told again in the next turn (owed), as nobody else can say it; an id that cannot be given back
+ * keeps its attribute set alive.
+ */
+
+#include "rib/shards.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "rib/table_internal.h"
+
+enum { TAKE = 256, TAKE_TURN = 8192 };
+
+static struct vrs_ring *ring(const struct vrs_shards *s, unsigned from, unsigned to)
+{
+	return &s->ops[from * s->n + to];
+}
+
+static struct vrs_spsc *holds(const struct vrs_shards *s, unsigned from, unsigned to)
+{
+	return &s->holds[from * s->n + to];
+}
+
+int vrs_shards_init(struct vrs_shards *s, unsigned n, struct vrs_reclaim *const *reclaims,
+	const struct vrs_table_config *config)
+{
+	uint16_t mask = 0;
+
+	assert(n >= 1 && n <= VRS_SHARDS_MAX);
+	memset(s, 0, sizeof(*s));
+	s->n = n;
+	while (mask + 1u < n)
+		mask = (uint16_t)(mask << 1 | 1);
+	s->ops = vrs_mem_zalloc(VRS_MEM_QUEUE, n * n * sizeof(*s->ops));
+	s->holds = vrs_mem_zalloc(VRS_MEM_QUEUE, n * n * sizeof(*s->holds));
+	if (s->ops == NULL || s->holds == NULL)
+		goto out;
+	for (unsigned i = 0; i < n * n; i++)
+		if (vrs_ring_init(&s->ops[i], sizeof(struct vrs_table_op)) != 0 ||
+			vrs_spsc_init(&s->holds[i]) != 0)
+			goto out;
+	for (unsigned i = 0; i < n; i++) {
+		struct vrs_table *t = s->tables[i] = vrs_table_new(reclaims[i], config);
+
+		if (t == NULL)
+			goto out;
+		t->shards = n > 1 ? s : NULL;
+		t->index = (uint16_t)i;
+		t->slot_mask = mask;
+		t->stores = s->stores;
+		s->stores[i] = t->attrs;
+	}
+	return 0;
+out:
+	vrs_shards_fini(s);
+	return -ENOMEM;
+}
+
+/* Records of peers that came up at home and were never taken here. */
+static void drop_ops(struct vrs_ring *r)
+{
+	struct vrs_table_op op;
+
+	(void)vrs_ring_publish(r);
+	while (vrs_ring_pop(r, &op, 1) > 0) {
+		struct vrs_table_peer *peer;
+
+		if (op.kind != VRS_OP_PEER_UP)
+			continue;
+		memcpy(&peer, op.prefix.addr, sizeof(peer));
+		vrs_mem_free(VRS_MEM_OTHER, peer, sizeof(*peer));
+	}
+}
+
+void vrs_shards_fini(struct vrs_shards *s)
+{
+	for (unsigned i = 0; i < s->n * s->n; i++) {
+		if (s->ops != NULL && s->ops[i].head != NULL)
+			drop_ops(&s->ops[i]);
+		if (s->ops != NULL)
+			vrs_ring_fini(&s->ops[i]);
+		if (s->holds != NULL && s->holds[i].head != NULL)
+			vrs_spsc_fini(&s->holds[i]);
+	}
+	/* All that they retired first: it may name what the others own. */
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->tables[i] != NULL)
+			vrs_reclaim_drain(s->tables[i]->reclaim);
+	for (unsigned i = 0; i < s->n; i++)
+		vrs_table_free(s->tables[i]);
+	vrs_mem_free(VRS_MEM_QUEUE, s->ops, s->n * s->n * sizeof(*s->ops));
+	vrs_mem_free(VRS_MEM_QUEUE, s->holds, s->n * s->n * sizeof(*s->holds));
+}
+
+void vrs_shards_set_wake(
+	struct vrs_shards *s, void (*wake)(void *ctx, unsigned shard), void *wake_ctx)
+{
+	s->wake = wake;
+	s->wake_ctx = wake_ctx;
+}
+
+/* --- Home's side --- */
+
+bool vrs_shards_full(const struct vrs_table *t)
+{
+	const struct vrs_shards *s = t->shards;
+
+	for (unsigned to = 0; s != NULL && to < s->n; to++)
+		if (to != t->index && vrs_ring_length(ring(s, t->index, to)) > VRS_SHARDS_FULL)
+			return true;
+	return false;
+}
+
+bool vrs_shards_hand_on(struct vrs_table *t, const struct vrs_table_op *op, unsigned to)
+{
+	struct vrs_table_op *at = vrs_ring_push(ring(t->shards, t->index, to));
+
+	if (at == NULL)
+		return false;
+	*at = *op;
+	return true;
+}
+
+void vrs_shards_publish(struct vrs_table *t)
+{
+	struct vrs_shards *s = t->shards;
+
+	for (unsigned to = 0; to < s->n; to++)
+		if (to != t->index && vrs_ring_publish(ring(s, t->index, to)) && s->wake != NULL)
+			s->wake(s->wake_ctx, to);
+}
+
+int vrs_shards_peer_up(struct vrs_table *t, struct vrs_table_peer *peer)
+{
+	struct vrs_shards *s = t->shards;
+	struct vrs_table_peer *copies[VRS_SHARDS_MAX] = {0};
+	struct vrs_table_op *ops[VRS_SHARDS_MAX] = {0};
+
+	for (unsigned to = 0; to < s->n; to++) {
+		if (to == t->index)
+			continue;
+		copies[to] = vrs_mem_alloc(VRS_MEM_OTHER, sizeof(*peer));
+		if (copies[to] == NULL)
+			goto out;
+		memcpy(copies[to], peer, sizeof(*peer));
+	}
+	/* What is pushed cannot be taken back: when one fails, the others say nothing. */
+	bool ok = true;
+	for (unsigned to = 0; to < s->n; to++) {
+		ops[to] = to == t->index ? NULL : vrs_ring_push(ring(s, t->index, to));
+		ok &= to == t->index || ops[to] != NULL;
+	}
+	for (unsigned to = 0; to < s->n; to++) {
+		if (ops[to] == NULL)
+			continue;
+		*ops[to] = (struct vrs_table_op){
+			.slot = peer->slot, .kind = ok ? VRS_OP_PEER_UP : VRS_OP_NOTHING};
+		if (ok)
+			memcpy(ops[to]->prefix.addr, &copies[to], sizeof(copies[to]));
+	}
+	if (!ok)
+		goto out;
+	peer->n_away = s->n - 1;
+	return 0;
+out:
+	for (unsigned to = 0; to < s->n; to++)
+		vrs_mem_free(VRS_MEM_OTHER, copies[to], sizeof(*peer));
+	return -ENOMEM;
+}
+
+void vrs_shards_tell_all(struct vrs_table *t, struct vrs_table_peer *peer,
+	enum vrs_table_op_kind kind, enum vrs_afi afi)
+{
+	struct vrs_shards *s = t->shards;
+
+	for (unsigned to = 0; to < s->n; to++) {
+		const struct vrs_table_op op = {
+			.prefix.afi = (uint8_t)afi, .slot = peer->slot, .kind = (uint8_t)kind};
+
+		if (to == t->index || vrs_shards_hand_on(t, &op, to))
+			continue;
+		if (kind == VRS_OP_PEER_DOWN)
+			peer->owed |= 1ull << to;
+		else
+			peer->n_lost++;
+	}
+	vrs_shards_publish(t);
+}
+
+/* Say again what could not be said. */
+static void pay(struct vrs_table *t)
+{
+	for (unsigned slot = t->index; slot < VRS_TABLE_PEERS; slot += t->slot_mask + 1u) {
+		struct vrs_table_peer *peer = vrs_table_peer(t, (uint16_t)slot);
+		const struct vrs_table_op op = {.slot = (uint16_t)slot, .kind = VRS_OP_PEER_DOWN};
+
+		for (unsigned to = 0; peer != NULL && peer->owed != 0 && to < t->shards->n; to++)
+			if (peer->owed >> to & 1 && vrs_shards_hand_on(t, &op, to))
+				peer->owed &= ~(1ull << to);
+	}
+}
+
+/* --- The other side --- */
+
+void vrs_shards_give_back(struct vrs_table *t, unsigned home, uint32_t attrs)
+{
+	(void)!vrs_spsc_push(holds(t->shards, t->index, home), attrs);
+}
+
+void vrs_shards_peer_gone(struct vrs_table *t, uint16_t slot)
+{
+	const struct vrs_table_op op = {.slot = slot, .kind = VRS_OP_PEER_GONE};
+
+	/* Without memory its slot is never used again. */
+	(void)vrs_shards_hand_on(t, &op, slot & t->slot_mask);
+}
+
+static void control(struct vrs_table *t, const struct vrs_table_op *op)
+{
+	struct vrs_table_peer *peer = vrs_table_peer(t, op->slot);
+
+	switch (op->kind) {
+	case VRS_OP_PEER_UP:
+		memcpy(&peer, op->prefix.addr, sizeof(peer));
+		/* Release: whoever finds the slot in a word sees the peer. */
+		atomic_store_explicit(&t->peers[op->slot], peer, memory_order_release);
+		break;
+	case VRS_OP_PEER_DOWN:
+		vrs_table_local_down(t, peer);
+		break;
+	case VRS_OP_MARK_STALE:
+		vrs_table_local_mark_stale(t, peer, op->prefix.afi);
+		break;
+	case VRS_OP_SWEEP_STALE:
+		vrs_table_local_sweep_stale(t, peer, op->prefix.afi);
+		break;
+	case VRS_OP_PEER_GONE:
+		peer->n_away--;
+		vrs_table_peer_settle(t, peer);
+		break;
+	}
+}
+
+/* Changes in one go, what concerns whole peers between them. */
+static void do_ops(struct vrs_table *t, const struct vrs_table_op *ops, uint32_t n)
+{
+	for (uint32_t i = 0, end; i < n; i = end + 1) {
+		for (end = i; end < n && ops[end].kind <= VRS_OP_WITHDRAW; end++)
+			;
+		vrs_table_do(t, ops + i, end - i);
+		if (end < n)
+			control(t, &ops[end]);
+	}
+}
+
+static void take_holds(struct vrs_table *t)
+{
+	struct vrs_shards *s = t->shards;
+	uint32_t ids[TAKE], n;
+
+	for (unsigned from = 0; from < s->n; from++)
+		while ((n = vrs_spsc_pop(holds(s, from, t->index), ids, TAKE)) > 0)
+			for (uint32_t i = 0; i < n; i++)
+				vrs_attrs_put(t->attrs, ids[i], 1);
+}
+
+bool vrs_shards_take(struct vrs_table *t)
+{
+	struct vrs_shards *s = t->shards;
+	struct vrs_table_op ops[TAKE];
+	uint32_t n, total = 0;
+	bool any = true;
+
+	take_holds(t);
+	if (t->n_down > 0)
+		pay(t);
+	while (any && total < TAKE_TURN) {
+		any = false;
+		for (unsigned from = 0; from < s->n; from++) {
+			if (from == t->index)
+				continue;
+			n = vrs_ring_pop(ring(s, from, t->index), ops, TAKE);
+			do_ops(t, ops, n);
+			total += n;
+			any |= n > 0;
+		}
+	}
+	vrs_shards_publish(t);
+	return any;
+}
+
+/* --- Sums --- */
+
+struct vrs_shards_peer_stat vrs_shards_peer_stat(const struct vrs_table *t, uint16_t slot)
+{
+	struct vrs_shards_peer_stat sum = {0};
+	unsigned n = t->shards != NULL ? t->shards->n : 1;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct vrs_table_peer *p =
+			vrs_table_peer(t->shards != NULL ? t->shards->tables[i] : t, slot);
+
+		if (p == NULL)
+			continue;
+		sum.n_paths += atomic_load_explicit(&p->n_paths, memory_order_relaxed);
+		sum.n_usable += atomic_load_explicit(&p->n_usable, memory_order_relaxed);
+		sum.n_refused += atomic_load_explicit(&p->n_refused, memory_order_relaxed);
+		sum.n_failed += atomic_load_explicit(&p->n_failed, memory_order_relaxed);
+		sum.n_added += atomic_load_explicit(&p->n_added, memory_order_relaxed);
+		sum.n_removed += atomic_load_explicit(&p->n_removed, memory_order_relaxed);
+	}
+	return sum;
+}
+
+bool vrs_shards_over_limit(const struct vrs_table *t, const struct vrs_table_peer *peer, bool has)
+{
+	if (t->shards == NULL) {
+		uint32_t limit = atomic_load_explicit(&peer->limit, memory_order_relaxed);
+
+		return limit != 0 && vrs_peer_n(&peer->n_usable) - has >= limit;
+	}
+	bool over = false;
+	vrs_rcu_enter();
+	const struct vrs_table_peer *home =
+		vrs_table_peer(t->shards->tables[peer->slot & t->slot_mask], peer->slot);
+	uint32_t limit =
+		home != NULL ? atomic_load_explicit(&home->limit, memory_order_relaxed) : 0;
+	if (limit != 0)
+		over = vrs_shards_peer_stat(t, peer->slot).n_usable - has >= limit;
+	vrs_rcu_leave();
+	return over;
+}
