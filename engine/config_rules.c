@@ -468,20 +468,21 @@ static void check_nic(struct vrs_config_load *load, struct vrs_cfg_nic *nic)
 {
 	const struct vrs_cfg_vnet *v = &load->config->vnets[nic->vnet_index];
 	const struct vrs_cfg_subnet *s = NULL;
-	struct vrs_nearest near = vrs_nearest_init(nic->subnet);
 	struct vrs_mark mark = vrs_config_mark(load, &nic->subnet, nic->mark);
 	char text[VRS_ADDR_STRLEN];
 
 	for (size_t i = 0; i < v->n_subnets && s == NULL; i++) {
-		if (v->subnets[i].name == NULL)
+		if (v->subnets[i].name == NULL || strcmp(v->subnets[i].name, nic->subnet) != 0)
 			continue;
-		vrs_nearest_offer(&near, v->subnets[i].name);
-		if (strcmp(v->subnets[i].name, nic->subnet) == 0) {
-			s = &v->subnets[i];
-			nic->subnet_index = (int)i;
-		}
+		s = &v->subnets[i];
+		nic->subnet_index = (int)i;
 	}
 	if (s == NULL) {
+		struct vrs_nearest near = vrs_nearest_init(nic->subnet);
+
+		for (size_t i = 0; i < v->n_subnets; i++)
+			if (v->subnets[i].name != NULL)
+				vrs_nearest_offer(&near, v->subnets[i].name);
 		vrs_config_error(load, mark, "reference", near.best,
 			"network \"%.80s\" has no subnet \"%.80s\"", nic->vnet, nic->subnet);
 		return;

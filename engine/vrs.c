@@ -34,6 +34,7 @@ static_assert(sizeof(struct vrs_net) == sizeof(struct vrs_prefix) &&
 		offsetof(struct vrs_net, len) == offsetof(struct vrs_prefix, len) &&
 		offsetof(struct vrs_net, family) == offsetof(struct vrs_prefix, afi),
 	"handed over as they are");
+static_assert(sizeof(struct vrs_answer) == 32, "two in a cache line");
 static_assert((int)VRS_FROM_DEFAULT == (int)VRS_SOURCE_DEFAULT + 1 &&
 		(int)VRS_FROM_BGP == (int)VRS_SOURCE_BGP + 1 &&
 		(int)VRS_FROM_USER == (int)VRS_SOURCE_USER + 1,

@@ -652,9 +652,9 @@ static void a_pinned_version_stays_until_it_is_revoked(void **state)
 	uint64_t had = vrs_pin_prefixes(p);
 	assert_true(had > 0);
 	assert_int_equal(walked(p), had);
-	tell(w, 0, &w->prefixes[0], true);
-	tell(w, 1, &w->prefixes[0], false);
-	tell(w, 2, &w->prefixes[0], false);
+	struct vrs_prefix fresh;
+	assert_int_equal(vrs_prefix_parse(&fresh, "198.18.77.1/32"), 0);
+	tell(w, 0, &fresh, true);
 	settle(w);
 	assert_int_equal(walked(p), had);
 	assert_int_equal(vrs_pin_walk(p, VRS_IP4, stop_at_once, NULL), 7);
