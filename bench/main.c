@@ -67,6 +67,7 @@ int main(int argc, char **argv)
 	add(vrs_bench_decode);
 	add(vrs_bench_intern);
 	add(vrs_bench_radix);
+	add(vrs_bench_shards);
 	add(vrs_bench_table);
 	add(vrs_bench_decide);
 	add(vrs_bench_commit);

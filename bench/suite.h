@@ -31,6 +31,7 @@ struct vrs_bench {
 extern const struct vrs_bench vrs_bench_decode[];
 extern const struct vrs_bench vrs_bench_intern[];
 extern const struct vrs_bench vrs_bench_radix[];
+extern const struct vrs_bench vrs_bench_shards[];
 extern const struct vrs_bench vrs_bench_table[];
 extern const struct vrs_bench vrs_bench_decide[];
 extern const struct vrs_bench vrs_bench_commit[];

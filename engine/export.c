@@ -210,7 +210,7 @@ static void join(struct vrs_export_group *g)
 	if (g->open || g->pending.n > 0 || !is_idle(x))
 		return;
 	/* With changes on their way it would be in vain, and it is a pass over all that is told. */
-	if (g->rib->retry.n > 0 || !vrs_spsc_empty(&g->rib->table->dirty))
+	if (g->rib->retry.n > 0 || !vrs_rib_is_clean(g->rib))
 		return;
 	while (others != NULL && !(others->open && same_kind(&others->kind, &g->kind)))
 		others = others->next;
@@ -379,9 +379,10 @@ void vrs_export_mark(struct vrs_rib *rib, uint32_t index)
 		mark(g, index);
 }
 
-static void mark_all(struct vrs_export_group *g, uint8_t families)
+/* Everything that is exported of one table. */
+static void mark_table(struct vrs_export_group *g, uint32_t number, uint8_t families)
 {
-	const struct vrs_table *t = g->rib->table;
+	const struct vrs_table *t = g->rib->tables[number];
 	uint32_t bound = atomic_load_explicit(&t->bound, memory_order_acquire);
 
 	for (uint32_t i = 1; i < bound; i++) {
@@ -395,8 +396,14 @@ static void mark_all(struct vrs_export_group *g, uint8_t families)
 		if (!(atomic_load_explicit(&e->export, memory_order_acquire) & VRS_EXPORT_VALID))
 			continue;
 		if (families & (e->afi == VRS_AFI_IP6 ? VRS_BGP_IP6 : VRS_BGP_IP4))
-			mark(g, i);
+			mark(g, i << g->rib->bits | number);
 	}
+}
+
+static void mark_all(struct vrs_export_group *g, uint8_t families)
+{
+	for (uint32_t i = 0; i < g->rib->n_tables; i++)
+		mark_table(g, i, families);
 }
 
 void vrs_export_mark_gateways(struct vrs_rib *rib)

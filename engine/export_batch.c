@@ -40,8 +40,8 @@ bool vrs_export_tells_system(const struct vrs_export_group *g, const struct vrs_
 
 /* Whether peers of the group are to have this entry's best route, by its export word; but for
  * those of @p source. */
-static bool eligible(const struct vrs_export_group *g, const struct vrs_entry *e, uint64_t word,
-	uint16_t *source)
+static bool eligible(const struct vrs_export_group *g, uint32_t index, const struct vrs_entry *e,
+	uint64_t word, uint16_t *source)
 {
 	if (!(word & VRS_EXPORT_VALID) || word & VRS_EXPORT_NO_ADVERTISE)
 		return false;
@@ -53,23 +53,25 @@ static bool eligible(const struct vrs_export_group *g, const struct vrs_entry *e
 	 * was kept out of the word (rib/table.c). */
 	if (g->kind.class != VRS_CLASS_NVA && !atomic_load(&g->rib->branch_to_branch))
 		return false;
-	const struct vrs_table_peer *peer = vrs_table_peer(g->rib->table, VRS_EXPORT_PEER(word));
+	const struct vrs_table_peer *peer =
+		vrs_table_peer(vrs_rib_table(g->rib, index), VRS_EXPORT_PEER(word));
 	if (peer == NULL)
 		return false;
 	*source = peer->source.connection;
-	struct vrs_prefix p = vrs_entry_prefix(g->rib->table, e);
+	struct vrs_prefix p = vrs_rib_prefix(g->rib, index);
 	return !vrs_rib_is_system(g->rib, &p);
 }
 
 /* What the peers were told of this prefix is the network's own route now: no withdrawal. */
-static bool hidden_by_system(const struct vrs_export_group *g, const struct vrs_entry *e)
+static bool hidden_by_system(const struct vrs_export_group *g, uint32_t index)
 {
-	struct vrs_prefix p = vrs_entry_prefix(g->rib->table, e);
+	struct vrs_prefix p = vrs_rib_prefix(g->rib, index);
 
 	return vrs_rib_is_system(g->rib, &p) && vrs_export_tells_system(g, &p);
 }
 
-static struct vrs_bgp_export context(const struct vrs_export_group *g, uint64_t word)
+static struct vrs_bgp_export context(
+	const struct vrs_export_group *g, uint32_t index, uint64_t word)
 {
 	struct vrs_bgp_export c = {.ibgp = g->kind.ibgp, .as4 = g->kind.as4};
 
@@ -78,7 +80,7 @@ static struct vrs_bgp_export context(const struct vrs_export_group *g, uint64_t 
 		c.otc_as = g->kind.otc ? g->kind.own_as : 0;
 	} else if (!(word & VRS_EXPORT_EBGP)) {
 		const struct vrs_table_peer *source =
-			vrs_table_peer(g->rib->table, VRS_EXPORT_PEER(word));
+			vrs_table_peer(vrs_rib_table(g->rib, index), VRS_EXPORT_PEER(word));
 
 		c.originator_id = source != NULL ? source->source.router_id : 0;
 		c.cluster_id = g->kind.router_id;
@@ -183,9 +185,7 @@ static unsigned afi_of(const struct job *j)
 
 static struct vrs_prefix prefix_of(const struct vrs_export_group *g, const struct job *j)
 {
-	const struct vrs_table *t = g->rib->table;
-
-	return vrs_entry_prefix(t, vrs_table_entry(t, j->index));
+	return vrs_rib_prefix(g->rib, j->index);
 }
 
 static size_t collect(struct vrs_export_group *g, struct job *jobs)
@@ -198,17 +198,17 @@ static size_t collect(struct vrs_export_group *g, struct job *jobs)
 		i = vrs_bitset_next(&g->pending, 0);
 	for (unsigned looked = 0; i >= 0 && looked < BATCH; looked++) {
 		uint32_t index = (uint32_t)i;
-		const struct vrs_entry *e = vrs_table_entry(g->rib->table, index);
+		const struct vrs_entry *e = vrs_rib_entry(g->rib, index);
 		uint64_t word = atomic_load(&e->export), key = e->afi == VRS_AFI_IP6 ? JOB_IP6 : 0;
 		uint16_t source = 0;
 
 		g->cursor = index + 1;
 		i = vrs_bitset_next(&g->pending, g->cursor);
 		if (i >= 0)
-			__builtin_prefetch(vrs_table_entry(g->rib->table, (uint32_t)i));
-		if (eligible(g, e, word, &source)) {
+			__builtin_prefetch(vrs_rib_entry(g->rib, (uint32_t)i));
+		if (eligible(g, index, e, word, &source)) {
 			key |= JOB_ANNOUNCE | VRS_EXPORT_ATTRS(word);
-		} else if (vrs_bitset_has(&g->told, index) && !hidden_by_system(g, e)) {
+		} else if (vrs_bitset_has(&g->told, index) && !hidden_by_system(g, index)) {
 			source = g->sources[index];
 		} else {
 			vrs_export_forget(g, index);
@@ -338,9 +338,10 @@ static void announce(struct vrs_export_group *g, struct vrs_out *o, struct job *
 {
 	static _Thread_local uint8_t rendered[ATTRS_MAX];
 	const struct vrs_attrs *a =
-		vrs_attrs_find(g->rib->table->attrs, VRS_EXPORT_ATTRS(jobs[0].word));
+		vrs_attrs_find(vrs_table_attrs_of(g->rib->table, VRS_EXPORT_PEER(jobs[0].word)),
+			VRS_EXPORT_ATTRS(jobs[0].word));
 	unsigned afi = afi_of(jobs);
-	struct vrs_bgp_export ctx = context(g, jobs[0].word);
+	struct vrs_bgp_export ctx = context(g, jobs[0].index, jobs[0].word);
 	struct vrs_bgp_attr_block block;
 	size_t max = VRS_BGP_MAX_SIZE;
 

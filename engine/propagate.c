@@ -67,7 +67,13 @@ struct vrs_rib *vrs_rib_new(struct vrs_propagation *p, struct vrs_table *table)
 
 	if (rib == NULL)
 		return NULL;
-	rib->table = table;
+	const struct vrs_shards *shards = table->shards;
+
+	rib->n_tables = shards != NULL ? shards->n : 1;
+	rib->bits = (uint32_t)__builtin_popcount(table->slot_mask);
+	for (uint32_t i = 0; i < rib->n_tables; i++)
+		rib->tables[i] = shards != NULL ? shards->tables[i] : table;
+	rib->table = rib->tables[0];
 	rib->propagation = p;
 	vrs_bitset_init(&rib->retry, VRS_MEM_EXPORT);
 	rib->snapshot = vrs_snapshot_new(p->reclaim);
@@ -161,12 +167,12 @@ int vrs_rib_entry_get(struct vrs_rib *rib, uint32_t index)
 /* An empty entry that no peer has to hear of any more goes back to its writer. */
 static void give_back(struct vrs_rib *rib, uint32_t index)
 {
-	const struct vrs_entry *e = vrs_table_entry(rib->table, index);
+	const struct vrs_entry *e = vrs_rib_entry(rib, index);
 
 	if (!(atomic_load(&e->export) & VRS_EXPORT_EMPTY))
 		return;
 	rib->gave_back = true;
-	if (!vrs_table_give_back(rib->table, index))
+	if (!vrs_table_give_back(vrs_rib_table(rib, index), index >> rib->bits))
 		(void)!vrs_bitset_add(&rib->retry, index);
 }
 
@@ -287,7 +293,7 @@ static int forward(struct vrs_rib *rib, const struct vrs_entry *e, const struct 
 static void change(
 	struct vrs_rib *rib, uint32_t index, uint8_t what, const struct vrs_prefix *prefix)
 {
-	struct vrs_entry *e = vrs_table_entry(rib->table, index);
+	struct vrs_entry *e = vrs_rib_entry(rib, index);
 
 	if (what & VRS_DIRTY_FORWARD && forward(rib, e, prefix) != 0) {
 		(void)!vrs_bitset_add(&rib->retry, index);
@@ -307,7 +313,7 @@ static void change_burst(
 	struct vrs_prefix prefixes[BURST];
 
 	for (unsigned i = 0; i < n; i++)
-		prefixes[i] = vrs_entry_prefix(rib->table, vrs_table_entry(rib->table, indices[i]));
+		prefixes[i] = vrs_rib_prefix(rib, indices[i]);
 	vrs_snapshot_touch(rib->snapshot, prefixes, n);
 	for (unsigned i = 0; i < n; i++)
 		change(rib, indices[i], what[i], &prefixes[i]);
@@ -356,16 +362,18 @@ static bool group_free(struct vrs_rib *rib, struct vrs_idle_group *g)
 
 static void groups(struct vrs_rib *rib)
 {
-	struct vrs_group_store *store = &rib->table->groups;
 	uint32_t ids[64], n;
 	size_t kept = 0;
 
-	while ((n = vrs_spsc_pop(&store->idle, ids, VRS_N_ELEMS(ids))) > 0)
-		for (uint32_t i = 0; i < n; i++)
-			idle_add(rib, ids[i]);
+	for (uint32_t t = 0; t < rib->n_tables; t++)
+		while ((n = vrs_spsc_pop(&rib->tables[t]->groups.idle, ids, VRS_N_ELEMS(ids))) > 0)
+			for (uint32_t i = 0; i < n; i++)
+				idle_add(rib, ids[i]);
 	for (size_t i = 0; i < rib->n_idle; i++) {
+		uint32_t id = rib->idle[i].id;
+
 		if (group_free(rib, &rib->idle[i]) &&
-			vrs_spsc_push(&store->done, rib->idle[i].id)) {
+			vrs_spsc_push(&vrs_rib_table(rib, id)->groups.done, id)) {
 			rib->gave_back = true;
 			continue;
 		}
@@ -375,6 +383,24 @@ static void groups(struct vrs_rib *rib)
 }
 
 /* --- Turns --- */
+
+/* Dirty entries of the tables in turn. @return How many; less than TAKE: there are no more now. */
+static uint32_t take(struct vrs_rib *rib, uint32_t indices[TAKE], uint8_t what[TAKE])
+{
+	uint32_t n = 0;
+
+	for (uint32_t looked = 0; looked < rib->n_tables && n < TAKE; looked++) {
+		uint32_t t = rib->next_table,
+			 got = vrs_table_take_dirty(
+				 rib->tables[t], indices + n, what + n, TAKE - n);
+
+		for (uint32_t i = n; i < n + got; i++)
+			indices[i] = indices[i] << rib->bits | t;
+		n += got;
+		rib->next_table = t + 1 < rib->n_tables ? t + 1 : 0;
+	}
+	return n;
+}
 
 /* Take changes into the open version: all there are, as long as the version does not take too long. A
  * quiet RIB's version is one change, told at once; a busy one's versions are large, as a page of
@@ -387,7 +413,7 @@ static bool take_changes(struct vrs_rib *rib)
 	uint64_t began = 0;
 
 	for (unsigned total = 0;; total += n) {
-		n = vrs_table_take_dirty(rib->table, indices, what, TAKE);
+		n = take(rib, indices, what);
 		for (uint32_t i = 0; i < n; i += BURST)
 			change_burst(rib, indices + i, what + i, VRS_MIN(n - i, (uint32_t)BURST));
 		if (n < TAKE)
@@ -476,6 +502,14 @@ bool vrs_propagation_turn(struct vrs_propagation *p)
 	return more;
 }
 
+bool vrs_rib_is_clean(const struct vrs_rib *rib)
+{
+	for (uint32_t t = 0; t < rib->n_tables; t++)
+		if (!vrs_spsc_empty(&rib->tables[t]->dirty))
+			return false;
+	return true;
+}
+
 /* Whether anything came while we made up our mind to sleep. */
 static bool has_work(struct vrs_propagation *p)
 {
@@ -483,7 +517,7 @@ static bool has_work(struct vrs_propagation *p)
 		atomic_load(&p->incoming) != NULL || atomic_load(&p->closing) != NULL)
 		return true;
 	for (struct vrs_rib *rib = p->ribs; rib != NULL; rib = rib->next) {
-		if (!vrs_spsc_empty(&rib->table->dirty) || rib->retry.n > 0)
+		if (!vrs_rib_is_clean(rib) || rib->retry.n > 0)
 			return true;
 		if (vrs_export_ready(rib, vrs_clock_ms(&p->clock)))
 			return true;

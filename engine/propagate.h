@@ -29,14 +29,18 @@
 #include "engine/mailbox.h"
 #include "rib/base/bitset.h"
 #include "rib/delta.h"
+#include "rib/shards.h"
 #include "rib/snapshot.h"
 #include "rib/table.h"
 
 struct vrs_propagation;
 
-/** One RIB as propagation sees it: the table's readers' side and everything derived from it. */
+/** One RIB as propagation sees it: the tables' readers' side and everything derived from them. An entry
+ *  is known here by its index in its table and, in the lowest bits, the table's number. */
 struct vrs_rib {
-	struct vrs_table *table;
+	struct vrs_table *table; /* The first, or the only one. */
+	struct vrs_table *tables[VRS_SHARDS_MAX];
+	uint32_t n_tables, bits;
 	struct vrs_snapshot *snapshot;
 	struct vrs_delta_log *log;
 	struct vrs_propagation *propagation;
@@ -56,6 +60,7 @@ struct vrs_rib {
 	uint32_t cap_entries;
 	struct vrs_bitset retry; /* Entries that found no memory; looked at again. */
 	bool gave_back;          /* Something for the writer since the last turn. */
+	uint32_t next_table;     /* Whose changes are taken next. */
 	_Atomic bool branch_to_branch;
 	_Atomic uint64_t n_deltas;
 	_Atomic uint64_t changed_ms; /* When the last delta was made. */
@@ -99,7 +104,28 @@ VRS_NODISCARD int vrs_propagation_init(struct vrs_propagation *p, enum vrs_recla
 /** No RIB is left, no thread runs it. */
 void vrs_propagation_fini(struct vrs_propagation *p);
 
-/** @return A RIB over @p table, not yet added; NULL if out of memory. */
+static inline struct vrs_table *vrs_rib_table(const struct vrs_rib *rib, uint32_t index)
+{
+	return rib->tables[index & ((1u << rib->bits) - 1)];
+}
+
+/** The entry of an index, borrowed until the read section ends. */
+static inline struct vrs_entry *vrs_rib_entry(const struct vrs_rib *rib, uint32_t index)
+{
+	return vrs_table_entry(vrs_rib_table(rib, index), index >> rib->bits);
+}
+
+/** Its prefix; see vrs_entry_prefix(). */
+static inline struct vrs_prefix vrs_rib_prefix(const struct vrs_rib *rib, uint32_t index)
+{
+	return vrs_entry_prefix(vrs_rib_table(rib, index), vrs_rib_entry(rib, index));
+}
+
+/** Whether no table has changes that were not taken. Propagation. */
+bool vrs_rib_is_clean(const struct vrs_rib *rib);
+
+/** @return A RIB over @p table and those that it shares it with (rib/shards.h), not yet added; NULL if out
+ *          of memory. */
 struct vrs_rib *vrs_rib_new(struct vrs_propagation *p, struct vrs_table *table) VRS_NODISCARD;
 
 /** Not in propagation any more, no reader is left. */

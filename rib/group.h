@@ -37,8 +37,12 @@ struct vrs_group {
 	struct vrs_addr next_hops[]; /**< vrs_group_size() of them, ascending. */
 };
 
+/** Ids of stores that belong together are told apart by their lowest bits, so that one snapshot can
+ *  hold all of them, and any of the stores finds any group. */
 struct vrs_group_store {
 	struct vrs_intern *table;
+	struct vrs_group_store *const *all; /* By index; NULL: the only one. */
+	uint32_t index, bits;
 	struct vrs_spsc idle; /**< Writer to propagation. */
 	struct vrs_spsc done; /**< Propagation to writer. */
 };
@@ -51,6 +55,11 @@ static inline size_t vrs_group_size(const struct vrs_group *g)
 /** Init in the caller's storage. @return 0 or -ENOMEM. */
 VRS_NODISCARD int vrs_group_store_init(struct vrs_group_store *s, struct vrs_reclaim *reclaim);
 void vrs_group_store_fini(struct vrs_group_store *s);
+
+/** It is number @p index of @p all, which outlives it; before it gives out an id. @param mask  All bits of
+ *  the largest number there may be. */
+void vrs_group_store_join(struct vrs_group_store *s, struct vrs_group_store *const *all,
+	uint32_t index, uint32_t mask);
 
 /**
  * Find or make a group. Writer.

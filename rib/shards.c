@@ -56,6 +56,8 @@ int vrs_shards_init(struct vrs_shards *s, unsigned n, struct vrs_reclaim *const 
 		t->slot_mask = mask;
 		t->stores = s->stores;
 		s->stores[i] = t->attrs;
+		s->groups[i] = &t->groups;
+		vrs_group_store_join(&t->groups, s->groups, i, mask);
 	}
 	return 0;
 out:
@@ -321,19 +323,12 @@ struct vrs_shards_peer_stat vrs_shards_peer_stat(const struct vrs_table *t, uint
 
 bool vrs_shards_over_limit(const struct vrs_table *t, const struct vrs_table_peer *peer, bool has)
 {
-	if (t->shards == NULL) {
-		uint32_t limit = atomic_load_explicit(&peer->limit, memory_order_relaxed);
+	uint32_t limit = atomic_load_explicit(peer->limit_at_home, memory_order_relaxed);
 
-		return limit != 0 && vrs_peer_n(&peer->n_usable) - has >= limit;
-	}
-	bool over = false;
+	if (limit == 0)
+		return false;
 	vrs_rcu_enter();
-	const struct vrs_table_peer *home =
-		vrs_table_peer(t->shards->tables[peer->slot & t->slot_mask], peer->slot);
-	uint32_t limit =
-		home != NULL ? atomic_load_explicit(&home->limit, memory_order_relaxed) : 0;
-	if (limit != 0)
-		over = vrs_shards_peer_stat(t, peer->slot).n_usable - has >= limit;
+	uint32_t n = vrs_shards_peer_stat(t, peer->slot).n_usable;
 	vrs_rcu_leave();
-	return over;
+	return n - has >= limit;
 }

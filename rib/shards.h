@@ -38,6 +38,7 @@ struct vrs_shards {
 	unsigned n;
 	struct vrs_table *tables[VRS_SHARDS_MAX];
 	struct vrs_attrs_store *stores[VRS_SHARDS_MAX];
+	struct vrs_group_store *groups[VRS_SHARDS_MAX];
 	struct vrs_ring *ops;   /* [from * n + to]: struct vrs_table_op. */
 	struct vrs_spsc *holds; /* [from * n + to]: attribute ids that `from` lets go of. */
 	void (*wake)(void *ctx, unsigned shard);

@@ -119,7 +119,7 @@ unsigned vrs_table_shard(const struct vrs_prefix *p, unsigned n)
 	/* Shorter prefixes are few and belong to shard 0. */
 	if (n <= 1 || p->len < (p->afi == VRS_AFI_IP6 ? 32 : 16))
 		return 0;
-	return (unsigned)(vrs_hash_u64(top) % n);
+	return (unsigned)((vrs_hash_u64(top) >> 32) * n >> 32);
 }
 
 struct vrs_prefix vrs_entry_prefix(const struct vrs_table *t, const struct vrs_entry *e)
@@ -155,6 +155,7 @@ int vrs_table_peer_add(struct vrs_table *t, const struct vrs_path_source *source
 			continue;
 		peer->source = *source;
 		peer->slot = slot;
+		peer->limit_at_home = &peer->limit;
 		if (t->shards != NULL && vrs_shards_peer_up(t, peer) != 0)
 			break;
 		/* Release: whoever finds the slot in a word sees the peer. */

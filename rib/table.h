@@ -101,6 +101,7 @@ struct vrs_table_peer {
 		n_failed; /**< Likewise for want of memory; it has no path there any more. */
 	_Atomic uint64_t n_added;   /**< Announcements that added a path, ever. */
 	_Atomic uint64_t n_removed; /**< Withdrawals, and ends of a refresh, that removed one. */
+	const _Atomic uint32_t *limit_at_home; /* The home's: its record is the last to go. */
 	_Atomic uint32_t
 		limit; /**< Usable paths it may have in all tables together; more are kept with
 				 *   reason `limit`. 0 = none. The home's is looked at. */

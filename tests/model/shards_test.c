@@ -5,10 +5,10 @@
 /*
  * A RIB of several tables, each written by a thread of its own, against naive twins: what each
  * peer has announced last, as its home knows it. Every thread runs a script of announcements,
- * withdrawals, refreshes and sessions that come and go; one more does what propagation does.
- * When all is quiet, every table must hold what the twins say, and what it has published must be
- * what a decision from scratch publishes; when all sessions are gone, nothing may be left. Run
- * under ASan and TSan too.
+ * withdrawals, refreshes and sessions that come and go; propagation runs on one more, and tells a
+ * listener. When all is quiet, every table must hold what the twins say, what it has published must
+ * be what a decision from scratch publishes, the snapshot must show it, and the listener must have
+ * heard it; when all sessions are gone, nothing may be left. Run under ASan and TSan too.
  */
 
 #include <pthread.h>
@@ -16,18 +16,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/propagate.h"
+#include "io/bgp/open.h"
+#include "io/bgp/update.h"
 #include "rib/base/thread.h"
 #include "rib/path.h"
 #include "rib/shards.h"
 #include "tests/random.h"
 #include "tests/test.h"
 
-enum { SHARDS_MAX = 5, PEERS = 3, PREFIXES = 400, SETS = 40, ROUNDS = 40 };
+enum {
+	SHARDS_MAX = 5,
+	PEERS = 3,
+	PREFIXES = 400,
+	SETS = 40,
+	ROUNDS = 40,
+	OWN_AS = 65515,
+	SET = 20
+};
 
 struct peer {
 	int slot;
 	bool refreshing;
-	uint32_t announced[PREFIXES]; /* Number of the attribute set plus one; 0 = not. */
+	uint32_t announced[PREFIXES]; /* Number of the attribute set; 0 = not. */
 	bool stale[PREFIXES];
 };
 
@@ -48,19 +59,34 @@ struct world {
 	uint64_t n_ops;
 	pthread_barrier_t barrier;
 	_Atomic bool stop;
-	_Atomic uint64_t n_taken;
+
+	/* Propagation's thread. */
+	struct vrs_propagation propagation;
+	struct vrs_rib *rib;
+	struct vrs_export *listener;
+	uint16_t heard[PREFIXES]; /* Last AS of the path; 0 = withdrawn. */
+	_Atomic unsigned n_quiet; /* Turns without anything to do, one after the other. */
 };
 
-static unsigned set_bytes(uint32_t number, uint8_t bytes[8], struct vrs_attrs_info *info)
+/* The attribute set of a number, which is in its AS_PATH. */
+static void make_set(uint32_t number, uint8_t bytes[SET], struct vrs_attrs_info *info)
 {
+	const uint8_t set[SET] = {0x40, 1, 1, 0, 0x40, 2, 6, 2, 1, 0, 0, (uint8_t)(number >> 8),
+		(uint8_t)number, 0x40, 3, 4, 10, 0, 1, (uint8_t)(number % 7)};
+
+	memcpy(bytes, set, SET);
 	*info = (struct vrs_attrs_info){.next_hop = vrs_addr_ip4(0x0a000100u + number % 7),
 		.path_len = (uint16_t)(1 + number % 3),
 		.local_pref = 100,
 		.first_as = 65000 + number % 2,
 		.med = number % 11 == 0 ? number : 0};
-	memset(bytes, 0, 8);
-	memcpy(bytes, &number, sizeof(number));
-	return 8;
+}
+
+static uint32_t number_of(const struct vrs_table *t, uint16_t slot, uint32_t attrs)
+{
+	const uint8_t *bytes = vrs_attrs_at(vrs_table_attrs_of(t, slot), attrs)->bytes;
+
+	return (uint32_t)bytes[11] << 8 | bytes[12];
 }
 
 static void peer_up(struct writer *a, unsigned i)
@@ -88,14 +114,14 @@ static void update(struct writer *a, struct peer *p, bool announce)
 	uint8_t nlri[17 * 8];
 	struct vrs_writer wr = vrs_writer_init(nlri, sizeof(nlri));
 	unsigned first = rng_below(&a->rng, PREFIXES), n = 1 + rng_below(&a->rng, 8);
-	uint32_t number = rng_below(&a->rng, SETS) + a->index * SETS, id = 0;
+	uint32_t number = 1 + rng_below(&a->rng, SETS) + a->index * SETS, id = 0;
 	unsigned afi = a->w->prefixes[first].afi;
 
 	for (unsigned i = first; i < first + n && i < PREFIXES; i++) {
 		if (a->w->prefixes[i].afi != afi)
 			continue;
 		vrs_prefix_write(&wr, &a->w->prefixes[i]);
-		p->announced[i] = announce ? number + 1 : 0;
+		p->announced[i] = announce ? number : 0;
 		p->stale[i] = false;
 	}
 	struct vrs_span span = {nlri, vrs_writer_size(&wr)};
@@ -104,9 +130,9 @@ static void update(struct writer *a, struct peer *p, bool announce)
 		return;
 	}
 	struct vrs_attrs_info info;
-	uint8_t bytes[8];
-	unsigned size = set_bytes(number, bytes, &info);
-	assert_int_equal(vrs_attrs_intern(a->table->attrs, bytes, size, &info, &id), 0);
+	uint8_t bytes[SET];
+	make_set(number, bytes, &info);
+	assert_int_equal(vrs_attrs_intern(a->table->attrs, bytes, SET, &info, &id), 0);
 	vrs_table_announce(a->table, (uint16_t)p->slot, afi, span, id, VRS_PATH_USABLE);
 }
 
@@ -152,6 +178,10 @@ static void settle(struct writer *a)
 		while (vrs_table_turn(a->table))
 			;
 		vrs_reclaim_turn(a->table->reclaim);
+		/* Propagation's turns, which may give entries and groups back. */
+		atomic_store(&a->w->n_quiet, 0);
+		while (atomic_load(&a->w->n_quiet) < 3)
+			(void)vrs_table_turn(a->table);
 		pthread_barrier_wait(&a->w->barrier);
 	}
 }
@@ -184,42 +214,120 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* As propagation: takes what is dirty, looks at the best path's attributes, gives back. */
-static void *consume(void *arg)
+static void hear(struct world *w, const struct vrs_bgp_nlri *nlri, uint16_t as)
+{
+	struct vrs_reader r = vrs_reader_span(nlri->span);
+	struct vrs_prefix p;
+
+	while (vrs_reader_left(&r) > 0) {
+		int n = vrs_prefix_read(&p, nlri->afi, r.at, vrs_reader_left(&r));
+		unsigned k = 0;
+
+		assert_true(n > 0);
+		(void)vrs_read_bytes(&r, (size_t)n);
+		while (k < PREFIXES && !vrs_prefix_equal(&p, &w->prefixes[k]))
+			k++;
+		assert_true(k < PREFIXES);
+		w->heard[k] = as;
+	}
+}
+
+static void take_message(struct world *w, const struct vrs_bgp_message *m)
+{
+	struct vrs_bgp_decode_ctx ctx = {.as4 = true, .families = VRS_BGP_IP4, .peer_as = OWN_AS};
+	struct vrs_bgp_update u;
+	uint16_t as = 0;
+
+	if (m->type != VRS_BGP_UPDATE)
+		return;
+	vrs_bgp_update_decode(&ctx, m->body.data, m->body.size, &u);
+	assert_int_equal(u.verdict.action, VRS_BGP_ACCEPT);
+	for (unsigned i = 0; i < u.n_attrs; i++)
+		if (u.attrs[i].code == VRS_BGP_AS_PATH) /* Ours, then the peer's. */
+			as = (uint16_t)(u.attrs[i].value[8] << 8 | u.attrs[i].value[9]);
+	hear(w, &u.withdrawn, 0);
+	if (u.announced.n > 0)
+		hear(w, &u.announced, as);
+}
+
+/* What the listener's session would send. @return Whether there was anything. */
+static bool listen_some(struct world *w)
+{
+	struct vrs_outbox *outbox = &w->listener->outbox;
+	const struct vrs_piece *piece;
+	uint64_t size = 0;
+
+	while ((piece = vrs_outbox_peek(outbox)) != NULL) {
+		const uint8_t *at = piece->chunk->data + piece->offset;
+
+		for (uint32_t left = piece->size; left > 0;) {
+			struct vrs_bgp_message m;
+			struct vrs_bgp_verdict v;
+
+			assert_int_equal(vrs_bgp_message_frame(at, left, VRS_BGP_MAX_SIZE, &m, &v),
+				VRS_BGP_FRAME_MESSAGE);
+			take_message(w, &m);
+			at += m.raw.size;
+			left -= (uint32_t)m.raw.size;
+		}
+		size += piece->size;
+		vrs_outbox_drop(outbox);
+	}
+	atomic_fetch_add(&outbox->taken, size);
+	return size > 0;
+}
+
+static void *propagate(void *arg)
 {
 	struct world *w = arg;
-	uint32_t ids[256], n;
-	uint8_t what[256];
 
 	vrs_thread_register_rcu();
 	while (!atomic_load(&w->stop)) {
-		for (unsigned s = 0; s < w->shards.n; s++) {
-			struct vrs_table *t = w->shards.tables[s];
+		bool clean = vrs_rib_is_clean(w->rib);
+		bool more = vrs_propagation_turn(&w->propagation);
 
-			vrs_rcu_enter();
-			n = vrs_table_take_dirty(t, ids, what, 256);
-			for (uint32_t i = 0; i < n; i++) {
-				uint64_t word = atomic_load(&vrs_table_entry(t, ids[i])->export);
-
-				if (word & VRS_EXPORT_VALID) {
-					const struct vrs_attrs *a = vrs_attrs_find(
-						vrs_table_attrs_of(t, VRS_EXPORT_PEER(word)),
-						VRS_EXPORT_ATTRS(word));
-
-					assert_non_null(a);
-					assert_int_equal(a->head.size, 8);
-				}
-				if (word & VRS_EXPORT_EMPTY)
-					assert_true(vrs_table_give_back(t, ids[i]));
-			}
-			vrs_rcu_leave();
-			atomic_fetch_add(&w->n_taken, n);
-			while (vrs_spsc_pop(&t->groups.idle, ids, 256) > 0)
-				;
-		}
+		more |= listen_some(w);
+		if (clean && !more)
+			atomic_fetch_add(&w->n_quiet, 1);
+		else
+			atomic_store(&w->n_quiet, 0);
 	}
 	vrs_thread_unregister_rcu();
 	return NULL;
+}
+
+static void no_wake(void *ctx)
+{
+}
+
+static void propagation_start(struct world *w)
+{
+	struct vrs_export_peer peer = {.connection = 999,
+		.as4 = true,
+		.families = VRS_BGP_IP4,
+		.max_message = VRS_BGP_MAX_SIZE,
+		.own_as = OWN_AS,
+		.router_id = 1};
+
+	assert_int_equal(
+		vrs_propagation_init(&w->propagation, VRS_RECLAIM_WORKER, no_wake, NULL), 0);
+	w->rib = vrs_rib_new(&w->propagation, w->shards.tables[w->shards.n - 1]);
+	assert_non_null(w->rib);
+	vrs_propagation_add(&w->propagation, w->rib);
+	w->listener = vrs_export_new(w->rib, &peer);
+	assert_non_null(w->listener);
+	vrs_propagation_submit(&w->propagation, w->listener);
+}
+
+static void propagation_end(struct world *w)
+{
+	vrs_propagation_close(&w->propagation, w->listener);
+	(void)vrs_propagation_turn(&w->propagation);
+	assert_ptr_equal(vrs_propagation_take_dead(&w->propagation), w->listener);
+	vrs_export_free(w->listener);
+	vrs_propagation_remove(&w->propagation, w->rib);
+	vrs_rib_free(w->rib);
+	vrs_propagation_fini(&w->propagation);
 }
 
 static struct vrs_entry *entry_of(struct world *w, unsigned prefix, struct vrs_table **table)
@@ -249,15 +357,11 @@ static void check_paths(struct world *w)
 			const struct peer *p = &w->writers[x / PEERS].peers[x % PEERS];
 			const struct vrs_path *path =
 				e != NULL ? vrs_path_of(e, (uint16_t)p->slot) : NULL;
-			uint32_t number;
 
 			assert_int_equal(path != NULL, p->announced[k] != 0);
 			if (path == NULL)
 				continue;
-			memcpy(&number,
-				vrs_attrs_at(vrs_table_attrs_of(t, path->peer), path->attrs)->bytes,
-				sizeof(number));
-			assert_int_equal(number + 1, p->announced[k]);
+			assert_int_equal(number_of(t, path->peer, path->attrs), p->announced[k]);
 			n++;
 		}
 		assert_int_equal(e != NULL ? e->n_paths : 0, n);
@@ -275,6 +379,32 @@ static void check_paths(struct world *w)
 	}
 }
 
+/* What propagation made of it. */
+static void check_propagated(struct world *w)
+{
+	for (unsigned k = 0; k < PREFIXES; k++) {
+		const struct vrs_prefix *p = &w->prefixes[k];
+		struct vrs_table *t;
+		const struct vrs_entry *e = entry_of(w, k, &t);
+		uint32_t group = e != NULL ? atomic_load(&e->forward) : 0, shown = 0;
+		uint64_t word = e != NULL ? atomic_load(&e->export) : 0;
+
+		(void)vrs_snapshot_get(w->rib->snapshot, p, &shown);
+		assert_int_equal(shown, group);
+		vrs_rcu_enter();
+		for (unsigned i = 0; group != 0 && i < w->shards.n; i++)
+			assert_ptr_equal(vrs_group_find(&w->shards.tables[i]->groups, group),
+				vrs_group_find(&t->groups, group));
+		assert_true(group == 0 || vrs_group_find(&t->groups, group) != NULL);
+		vrs_rcu_leave();
+		if (p->afi == VRS_AFI_IP4)
+			assert_int_equal(w->heard[k],
+				word & VRS_EXPORT_VALID ? number_of(t, VRS_EXPORT_PEER(word),
+								  VRS_EXPORT_ATTRS(word))
+							: 0);
+	}
+}
+
 struct words {
 	uint32_t forward;
 	uint64_t export;
@@ -287,7 +417,7 @@ static void note_words(struct world *w, struct words *words)
 		struct vrs_entry *e = entry_of(w, k, &t);
 
 		words[k] = (struct words){0};
-		/* An empty entry may be there or have gone: the consumer takes its time. */
+		/* An empty entry may be there or have gone. */
 		if (e != NULL && e->n_paths > 0)
 			words[k] =
 				(struct words){atomic_load(&e->forward), atomic_load(&e->export)};
@@ -299,7 +429,7 @@ static void script(unsigned n, uint64_t seed)
 	struct vrs_table_config config = {VRS_PREFERENCE_EXPRESSROUTE, false};
 	struct world *w = calloc(1, sizeof(*w));
 	struct rng rng = {seed};
-	pthread_t consumer;
+	pthread_t propagator;
 
 	w->n_ops = env_number("VRS_MODEL_OPS", 1000000) / 20;
 	for (unsigned i = 0; i < n; i++)
@@ -318,7 +448,8 @@ static void script(unsigned n, uint64_t seed)
 				j = 0;
 			}
 	assert_int_equal(pthread_barrier_init(&w->barrier, NULL, n + 1), 0);
-	assert_int_equal(pthread_create(&consumer, NULL, consume, w), 0);
+	propagation_start(w);
+	assert_int_equal(pthread_create(&propagator, NULL, propagate, w), 0);
 	for (unsigned i = 0; i < n; i++) {
 		w->writers[i] = (struct writer){
 			.w = w, .index = i, .table = w->shards.tables[i], .rng = {rng_u64(&rng)}};
@@ -329,6 +460,7 @@ static void script(unsigned n, uint64_t seed)
 	for (unsigned i = 0; i <= ROUNDS; i++)
 		pthread_barrier_wait(&w->barrier);
 	check_paths(w);
+	check_propagated(w);
 	note_words(w, before);
 	for (unsigned i = 0; i < ROUNDS + 2; i++)
 		pthread_barrier_wait(&w->barrier);
@@ -342,7 +474,7 @@ static void script(unsigned n, uint64_t seed)
 	for (unsigned i = 0; i < n; i++)
 		pthread_join(w->writers[i].thread, NULL);
 	atomic_store(&w->stop, true);
-	pthread_join(consumer, NULL);
+	pthread_join(propagator, NULL);
 	for (unsigned i = 0; i < n; i++) {
 		struct vrs_table *t = w->shards.tables[i];
 
@@ -352,7 +484,9 @@ static void script(unsigned n, uint64_t seed)
 		for (unsigned slot = 0; slot < 65536; slot++)
 			assert_null(vrs_table_peer(t, (uint16_t)slot));
 	}
-	assert_true(atomic_load(&w->n_taken) > 0);
+	for (unsigned k = 0; k < PREFIXES; k++)
+		assert_int_equal(w->heard[k], 0);
+	propagation_end(w);
 	pthread_barrier_destroy(&w->barrier);
 	vrs_shards_fini(&w->shards);
 	for (unsigned i = 0; i < n; i++)
