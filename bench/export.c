@@ -28,7 +28,7 @@ struct lab {
 	uint64_t messages, bytes; /* Taken from the outbox. */
 };
 
-static void no_wake(void *ctx)
+static void no_wake(void *ctx, uint64_t which)
 {
 }
 
@@ -83,7 +83,7 @@ static void lab_fini(struct lab *l)
 		vrs_propagation_close(&l->propagation, l->export);
 		settle(l);
 		take(l);
-		vrs_export_free(vrs_propagation_take_dead(&l->propagation));
+		vrs_export_free(vrs_propagation_take_dead(&l->propagation, 0));
 	}
 	vrs_propagation_remove(&l->propagation, l->rib);
 	vrs_rib_free(l->rib);

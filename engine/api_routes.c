@@ -5,7 +5,8 @@
 /*
  * What sessions have brought and what peers were told. Path lists belong to the I/O thread and
  * Adj-RIB-Out to propagation, so both are fetched in batches: a task that walks a bounded part
- * of the table on the owner's thread and copies what it finds; text is made here.
+ * of the table on the owner's thread and copies what it finds; text is made here. With several I/O threads each
+ * has a part of the table, and what they come by is merged as far as all of them have come.
  */
 
 #include <microhttpd.h>
@@ -30,14 +31,26 @@ struct row {
 	struct vrs_prefix prefix;
 	struct vrs_addr next_hop;
 	enum vrs_path_reason reason;
-	uint32_t path_at, path_size; /* AS_PATH in bytes[]. */
-	bool own;                    /* Advertised: one of the network's own prefixes. */
+	struct vrs_span path; /* AS_PATH, in its piece's bytes. */
+	bool own;             /* Advertised: one of the network's own prefixes. */
 };
 
-/* An entry that the I/O thread came by; propagation makes sure that it is still the prefix's. */
+/* An entry that an I/O thread came by. */
 struct seen {
 	struct vrs_prefix prefix;
-	uint32_t index;
+	uint32_t index; /* As propagation knows it, who makes sure that it is still the prefix's. */
+	const struct row *row; /* Learned: made of it; NULL: the peer has no path there. */
+};
+
+/* What one part of the RIB has next. */
+struct piece {
+	struct seen seen[BATCH_VISITS];
+	unsigned visits;
+	struct row rows[BATCH_ROWS];
+	unsigned n;
+	uint8_t bytes[BATCH_BYTES];
+	uint32_t n_bytes;
+	bool more;
 };
 
 struct batch {
@@ -46,23 +59,24 @@ struct batch {
 	const char *name; /* Of the bgpConnection. */
 	unsigned instance;
 	bool advertised;
-	uint16_t connection;    /* Found by the I/O thread for propagation. */
 	struct vrs_prefix last; /* Continue after it; afi 0 = from the start. */
-	bool start;             /* This is the first batch of the family. */
 	unsigned afi;
 
-	/* Out. */
-	struct row rows[BATCH_ROWS];
-	unsigned n;
-	uint8_t bytes[BATCH_BYTES];
-	uint32_t n_bytes;
+	/* Found on the session's I/O thread. */
+	uint16_t connection, slot;
 	bool found; /* The peer has a session in that instance, Established. */
+
+	/* Out. */
+	const struct row *rows[BATCH_VISITS];
+	unsigned n;
 	bool more;
 
 	/* While it runs. */
-	const struct vrs_neighbor *neighbor;
-	struct seen seen[BATCH_VISITS];
-	unsigned visits;
+	struct piece *pieces; /* By part. */
+	struct piece *piece;
+	struct seen merged[BATCH_VISITS];
+	unsigned n_merged;
+	bool start; /* This is the first batch of the family. */
 };
 
 static struct vrs_span attr_value(const struct vrs_attrs *a, enum vrs_bgp_attr_code code)
@@ -73,80 +87,63 @@ static struct vrs_span attr_value(const struct vrs_attrs *a, enum vrs_bgp_attr_c
 	return value;
 }
 
-static int batch_add(struct batch *b, const struct vrs_prefix *p, const struct vrs_attrs *a,
-	enum vrs_path_reason reason)
+/* @return The row, or NULL: the piece is full. */
+static const struct row *add_row(struct piece *piece, const struct vrs_prefix *p,
+	const struct vrs_attrs *a, enum vrs_path_reason reason)
 {
 	struct vrs_span path = a != NULL ? attr_value(a, VRS_BGP_AS_PATH) : (struct vrs_span){0};
 
-	if (b->n == BATCH_ROWS || b->n_bytes + path.size > BATCH_BYTES)
-		return 1;
-	struct row *row = &b->rows[b->n++];
-	*row = (struct row){.prefix = *p,
-		.reason = reason,
-		.path_at = b->n_bytes,
-		.path_size = (uint32_t)path.size};
+	if (piece->n == BATCH_ROWS || piece->n_bytes + path.size > BATCH_BYTES)
+		return NULL;
+	struct row *row = &piece->rows[piece->n++];
+	*row = (struct row){
+		.prefix = *p, .reason = reason, .path = {piece->bytes + piece->n_bytes, path.size}};
 	if (a != NULL)
 		row->next_hop = a->info.next_hop;
 	if (path.size > 0)
-		memcpy(b->bytes + b->n_bytes, path.data, path.size);
-	b->n_bytes += (uint32_t)path.size;
-	return 0;
+		memcpy(piece->bytes + piece->n_bytes, path.data, path.size);
+	piece->n_bytes += (uint32_t)path.size;
+	return row;
 }
 
-/* On the I/O thread. @return 1: enough for one task. */
+/* On a part's I/O thread. @return 1: enough for one task. */
 static int visit(void *ctx, const struct vrs_prefix *p, uint32_t index)
 {
 	struct batch *b = ctx;
-	const struct vrs_table *t = b->server->table;
+	struct piece *piece = b->piece;
+	const struct vrs_server *part = b->server->parts[piece - b->pieces];
+	struct seen *seen = &piece->seen[piece->visits];
 
 	if (b->last.afi != VRS_AFI_NONE && vrs_prefix_equal(p, &b->last))
 		return 0;
-	if (b->visits == BATCH_VISITS)
+	if (piece->visits == BATCH_VISITS)
 		return 1;
-	b->seen[b->visits++] = (struct seen){*p, index};
-	if (b->advertised)
-		return 0;
-	const struct vrs_path *path = vrs_table_path_of(t, index, (uint16_t)b->neighbor->slot);
-	if (path != NULL &&
-		batch_add(b, p, vrs_attrs_find(t->attrs, path->attrs), path->reason) != 0)
-		return 1;
-	b->last = *p;
+	*seen = (struct seen){*p, index << part->rib->bits | part->io->index, NULL};
+	const struct vrs_path *path =
+		b->advertised ? NULL : vrs_table_path_of(part->table, index, b->slot);
+	if (path != NULL) {
+		const struct vrs_attrs *a =
+			vrs_attrs_find(vrs_table_attrs_of(part->table, b->slot), path->attrs);
+
+		seen->row = add_row(piece, p, a, path->reason);
+		if (seen->row == NULL)
+			return 1;
+	}
+	piece->visits++;
 	return 0;
 }
 
-static void walk(struct batch *b)
+static void part_walk(void *arg, struct vrs_io *io)
 {
-	b->found = true;
-	b->visits = 0;
+	struct batch *b = arg;
+	struct vrs_server *part = b->server->parts[io->index];
+
+	if (atomic_load(&part->dead))
+		return;
+	b->piece = &b->pieces[io->index];
 	vrs_rcu_enter();
-	b->more = vrs_table_walk(b->server->table, b->afi,
-			  b->last.afi != VRS_AFI_NONE ? &b->last : NULL, visit, b) != 0;
-	vrs_rcu_leave();
-}
-
-/* On propagation: of the entries that the I/O thread came by, those that the peer was told. */
-static void look_at_seen(struct batch *b, const struct vrs_export *x)
-{
-	const struct vrs_table *t = b->server->table;
-
-	vrs_rcu_enter();
-	for (unsigned i = 0; i < b->visits; i++) {
-		const struct seen *s = &b->seen[i];
-
-		if (vrs_export_told(x, s->index)) {
-			const struct vrs_entry *e = vrs_table_entry(t, s->index);
-			struct vrs_prefix p = vrs_entry_prefix(t, e);
-			uint64_t word = atomic_load(&e->export);
-
-			if (vrs_prefix_equal(&p, &s->prefix) &&
-				batch_add(b, &p, vrs_attrs_find(t->attrs, VRS_EXPORT_ATTRS(word)),
-					0) != 0) {
-				b->more = true;
-				break;
-			}
-		}
-		b->last = s->prefix;
-	}
+	b->piece->more = vrs_table_walk(part->table, b->afi,
+				 b->last.afi != VRS_AFI_NONE ? &b->last : NULL, visit, b) != 0;
 	vrs_rcu_leave();
 }
 
@@ -159,26 +156,94 @@ static const struct vrs_neighbor *neighbor_of(
 	return NULL;
 }
 
-/* On the I/O thread. */
-static void io_batch(void *arg)
+static void part_find(void *arg, struct vrs_io *io)
 {
 	struct batch *b = arg;
+	const struct vrs_server *part = b->server->parts[io->index];
 
-	if (atomic_load(&b->server->dead))
+	if (atomic_load(&part->dead))
 		return;
-	b->neighbor = neighbor_of(b->server, b->name, b->instance);
-	if (b->neighbor == NULL || b->neighbor->slot < 0)
+	const struct vrs_neighbor *n = neighbor_of(part, b->name, b->instance);
+	if (n == NULL || n->slot < 0)
 		return;
-	b->connection = b->neighbor->connection;
-	b->start = b->last.afi == VRS_AFI_NONE;
-	walk(b);
+	b->connection = n->connection;
+	b->slot = (uint16_t)n->slot;
+	b->found = true;
+}
+
+/* The piece whose next entry comes first; NULL: none has any. */
+static struct piece *first_of(struct batch *b, const unsigned *at)
+{
+	struct piece *first = NULL;
+
+	for (unsigned i = 0; i < b->server->n_parts; i++) {
+		struct piece *piece = &b->pieces[i];
+
+		if (at[i] < piece->visits &&
+			(first == NULL ||
+				vrs_prefix_cmp(&piece->seen[at[i]].prefix,
+					&first->seen[at[first - b->pieces]].prefix) < 0))
+			first = piece;
+	}
+	return first;
+}
+
+/* What the parts came by in one order, as far as all of them have come. */
+static void merge(struct batch *b)
+{
+	unsigned at[VRS_SHARDS_MAX] = {0};
+	struct piece *piece;
+
+	b->n_merged = 0;
+	b->more = false;
+	for (unsigned i = 0; i < b->server->n_parts; i++)
+		b->more |= b->pieces[i].more;
+	while ((piece = first_of(b, at)) != NULL) {
+		unsigned *next = &at[piece - b->pieces];
+
+		if (b->n_merged == BATCH_VISITS) {
+			b->more = true;
+			return;
+		}
+		b->merged[b->n_merged++] = piece->seen[(*next)++];
+		/* Behind it there is more that we have not got. */
+		if (*next == piece->visits && piece->more)
+			return;
+	}
+}
+
+/* On propagation: of the entries that I/O threads came by, those that the peer was told. */
+static void look_at_seen(struct batch *b, const struct vrs_export *x)
+{
+	const struct vrs_rib *rib = b->server->rib;
+	struct piece *out = &b->pieces[0];
+
+	vrs_rcu_enter();
+	for (unsigned i = 0; i < b->n_merged; i++) {
+		const struct seen *s = &b->merged[i];
+
+		if (vrs_export_told(x, s->index)) {
+			struct vrs_prefix p = vrs_rib_prefix(rib, s->index);
+			uint64_t word = atomic_load(&vrs_rib_entry(rib, s->index)->export);
+			const struct vrs_attrs *a = vrs_attrs_find(
+				vrs_table_attrs_of(rib->table, VRS_EXPORT_PEER(word)),
+				VRS_EXPORT_ATTRS(word));
+
+			if (vrs_prefix_equal(&p, &s->prefix) && add_row(out, &p, a, 0) == NULL) {
+				b->n_merged = i;
+				b->more = true;
+				break;
+			}
+		}
+	}
+	vrs_rcu_leave();
 }
 
 /* On propagation: the network's own prefixes stand before the first learned one. */
 static void propagation_batch(void *arg)
 {
 	struct batch *b = arg;
-
+	struct piece *out = &b->pieces[0];
 	const struct vrs_export *x = NULL;
 
 	b->found = false;
@@ -191,11 +256,11 @@ static void propagation_batch(void *arg)
 	if (x == NULL)
 		return;
 	b->found = true;
-	for (size_t i = 0; b->start && i < x->n_system && b->n < BATCH_ROWS; i++) {
+	for (size_t i = 0; b->start && i < x->n_system && out->n < BATCH_ROWS; i++) {
 		const struct vrs_prefix *p = &x->system[i];
 
 		if (p->afi == b->afi)
-			b->rows[b->n++] = (struct row){.prefix = *p,
+			out->rows[out->n++] = (struct row){.prefix = *p,
 				.own = true,
 				.next_hop = x->peer.next_hops[p->afi == VRS_AFI_IP6]};
 	}
@@ -204,15 +269,36 @@ static void propagation_batch(void *arg)
 
 static void fetch(struct vrs_engine *e, struct batch *b)
 {
+	unsigned n = b->server->n_parts;
+
 	b->n = 0;
-	b->n_bytes = 0;
 	b->more = b->found = false;
-	if (vrs_engine_call_io(e, io_batch, b) != 0) {
+	if (b->pieces == NULL)
+		b->pieces = malloc(n * sizeof(*b->pieces));
+	if (b->pieces == NULL)
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		struct piece *piece = &b->pieces[i];
+
+		piece->visits = piece->n = piece->n_bytes = 0;
+		piece->more = false;
+	}
+	b->start = b->last.afi == VRS_AFI_NONE;
+	if (vrs_engine_call_parts(e, part_find, b) != 0 || !b->found ||
+		vrs_engine_call_parts(e, part_walk, b) != 0) {
 		b->found = false;
 		return;
 	}
-	if (b->advertised && b->found && vrs_engine_call_propagation(e, propagation_batch, b) != 0)
+	merge(b);
+	if (b->advertised && vrs_engine_call_propagation(e, propagation_batch, b) != 0)
 		b->found = false;
+	if (b->n_merged > 0)
+		b->last = b->merged[b->n_merged - 1].prefix;
+	for (unsigned i = 0; b->advertised && i < b->pieces[0].n; i++)
+		b->rows[b->n++] = &b->pieces[0].rows[i];
+	for (unsigned i = 0; !b->advertised && i < b->n_merged; i++)
+		if (b->merged[i].row != NULL)
+			b->rows[b->n++] = b->merged[i].row;
 }
 
 /* --- Learned and advertised routes --- */
@@ -232,7 +318,7 @@ struct peer_routes {
 
 static json_t *peer_row(struct peer_routes *r, const struct row *row)
 {
-	struct vrs_span path = {r->batch.bytes + row->path_at, row->path_size};
+	struct vrs_span path = row->path;
 	size_t cap = 64 + path.size * 3;
 	char *text = malloc(cap), *at = text;
 	json_t *j = json_object();
@@ -288,7 +374,7 @@ static int peer_routes_fill(struct vrs_stream *s, struct vrs_text *out)
 	}
 	fetch(r->engine, b);
 	for (unsigned i = 0; i < b->n; i++)
-		vrs_stream_row(s, out, peer_row(r, &b->rows[i]));
+		vrs_stream_row(s, out, peer_row(r, b->rows[i]));
 	if (!b->found) {
 		r->stage = STAGE_CLOSE;
 	} else if (!b->more) {
@@ -302,6 +388,7 @@ static int peer_routes_fill(struct vrs_stream *s, struct vrs_text *out)
 static void peer_routes_fini(struct vrs_stream *s)
 {
 	free(((struct peer_routes *)s)->name);
+	free(((struct peer_routes *)s)->batch.pieces);
 }
 
 static const struct vrs_cfg_bgp_connection *connection_of(
@@ -358,6 +445,7 @@ void vrs_api_advertised(struct vrs_request *r)
 
 struct route_show {
 	struct vrs_server *server;
+	const struct vrs_cfg_route_server *rs;
 	struct vrs_prefix prefix;
 	json_t *paths;
 	size_t n;
@@ -385,18 +473,24 @@ static json_t *communities(const struct vrs_attrs *a, enum vrs_bgp_attr_code cod
 	return list;
 }
 
-static json_t *path_json(const struct vrs_server *s, const struct vrs_path_view *v)
+/* The bgpConnection of a peer's address; empty: there is none any more. */
+static const char *peer_name(const struct vrs_cfg_route_server *rs, const struct vrs_addr *addr)
+{
+	for (size_t i = 0; i < rs->n_connections; i++)
+		if (vrs_addr_equal(&rs->connections[i].peer_ip, addr))
+			return rs->connections[i].name;
+	return "";
+}
+
+static json_t *path_json(const struct vrs_cfg_route_server *rs, const struct vrs_path_view *v)
 {
 	static const char *const origins[] = {"IGP", "EGP", "incomplete"};
 	const struct vrs_attrs_info *info = &v->attrs->info;
-	const char *state = "valid", *reason = NULL, *peer = "";
+	const char *state = "valid", *reason = NULL;
 	struct vrs_span path = attr_value(v->attrs, VRS_BGP_AS_PATH);
 	char text[4096];
 	json_t *j = json_object();
 
-	for (const struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next)
-		if (n->slot == v->peer->slot)
-			peer = n->name;
 	if (v->path->reason != VRS_PATH_USABLE) {
 		state = "unusable";
 		reason = vrs_path_reason_str(v->path->reason);
@@ -406,7 +500,7 @@ static json_t *path_json(const struct vrs_server *s, const struct vrs_path_view 
 		state = v->multipath ? "multipath" : "valid";
 		reason = v->stale ? "stale" : vrs_decide_step_str(v->step);
 	}
-	json_object_set_new(j, "peer", json_string(peer));
+	json_object_set_new(j, "peer", json_string(peer_name(rs, &v->peer->source.addr)));
 	json_object_set_new(j, "instance", json_integer(v->peer->source.instance));
 	json_object_set_new(j, "nextHop", vrs_json_addr(&info->next_hop));
 	json_object_set_new(
@@ -424,22 +518,28 @@ static json_t *path_json(const struct vrs_server *s, const struct vrs_path_view 
 	return j;
 }
 
-static void io_route_show(void *arg)
+/* On the I/O thread of the part that owns the prefix. */
+static void part_route_show(void *arg, struct vrs_io *io)
 {
-	static struct vrs_path_view views[PATHS_MAX]; /* One I/O thread. */
 	struct route_show *q = arg;
+	struct vrs_server *part = q->server->parts[io->index];
+	struct vrs_path_view *views;
 
-	if (atomic_load(&q->server->dead))
+	if (atomic_load(&part->dead) || (views = calloc(PATHS_MAX, sizeof(*views))) == NULL)
 		return;
-	q->n = vrs_table_paths(q->server->table, &q->prefix, views, PATHS_MAX);
+	vrs_rcu_enter();
+	q->n = vrs_table_paths(part->table, &q->prefix, views, PATHS_MAX);
 	for (size_t i = 0; i < VRS_MIN(q->n, (size_t)PATHS_MAX); i++)
-		json_array_append_new(q->paths, path_json(q->server, &views[i]));
+		json_array_append_new(q->paths, path_json(q->rs, &views[i]));
+	vrs_rcu_leave();
+	free(views);
 }
 
 void vrs_api_routes(struct vrs_request *r)
 {
 	const char *text = vrs_request_query(r, "prefix");
 	struct route_show q = {.server = vrs_request_server(r)};
+	int number = vrs_model_route_server(r->model, r->path[0]);
 
 	if (q.server == NULL)
 		return;
@@ -448,8 +548,10 @@ void vrs_api_routes(struct vrs_request *r)
 			"prefix= takes a prefix such as 192.0.2.0/24 without host bits");
 		return;
 	}
+	q.rs = &r->model->config->route_servers[number];
 	q.paths = json_array();
-	(void)vrs_engine_call_io(r->engine, io_route_show, &q);
+	(void)vrs_engine_call_part(
+		r->engine, vrs_table_shard(&q.prefix, q.server->n_parts), part_route_show, &q);
 	if (q.n == 0) {
 		json_decref(q.paths);
 		vrs_request_error(r, MHD_HTTP_NOT_FOUND, "NotFound", "prefix",
@@ -468,13 +570,14 @@ struct reset {
 	unsigned n;
 };
 
-static void io_reset(void *arg)
+static void part_reset(void *arg, struct vrs_io *io)
 {
 	struct reset *q = arg;
+	const struct vrs_server *part = q->server->parts[io->index];
 
-	if (atomic_load(&q->server->dead))
+	if (atomic_load(&part->dead))
 		return;
-	for (struct vrs_neighbor *n = q->server->neighbors; n != NULL; n = n->next) {
+	for (struct vrs_neighbor *n = part->neighbors; n != NULL; n = n->next) {
 		if (strcmp(n->name, q->name) != 0 || !n->enabled)
 			continue;
 		vrs_session_reset(n->session, "reset by operator");
@@ -490,6 +593,6 @@ void vrs_api_connection_reset(struct vrs_request *r)
 	if (c == NULL)
 		return;
 	struct reset q = {.server = vrs_request_server(r), .name = c->name};
-	(void)vrs_engine_call_io(r->engine, io_reset, &q);
+	(void)vrs_engine_call_parts(r->engine, part_reset, &q);
 	vrs_request_json(r, json_pack("{s:i}", "sessionsReset", (int)q.n));
 }

@@ -37,12 +37,13 @@ struct session_copy {
 	size_t n, cap;
 };
 
-static void io_copy(void *arg)
+static void io_copy(void *arg, struct vrs_io *io)
 {
 	struct session_copy *c = arg;
+	const struct vrs_server *s = c->server->parts[io->index];
 
-	for (const struct vrs_neighbor *n = c->server->neighbors;
-		n != NULL && !atomic_load(&c->server->dead); n = n->next) {
+	for (const struct vrs_neighbor *n = s->neighbors; n != NULL && !atomic_load(&s->dead);
+		n = n->next) {
 		if (c->n == c->cap) {
 			size_t cap = c->cap == 0 ? 16 : c->cap * 2;
 			struct session_row *rows = realloc(c->rows, cap * sizeof(*rows));
@@ -53,8 +54,9 @@ static void io_copy(void *arg)
 			c->cap = cap;
 		}
 		struct session_row *row = &c->rows[c->n++];
-		const struct vrs_table_peer *peer =
-			n->slot >= 0 ? vrs_table_peer(c->server->table, (uint16_t)n->slot) : NULL;
+		struct vrs_shards_peer_stat paths = {0};
+		if (n->slot >= 0)
+			paths = vrs_limits_stat(n);
 		memset(row, 0, sizeof(*row));
 		(void)snprintf(row->name, sizeof(row->name), "%s", n->name);
 		row->instance = n->instance;
@@ -63,9 +65,9 @@ static void io_copy(void *arg)
 		row->asn = n->peer_asn;
 		row->state = vrs_session_state(n->session);
 		row->uptime_ms = vrs_session_uptime_ms(n->session);
-		row->received = peer != NULL ? peer->n_paths : 0;
-		row->shed = peer != NULL ? n->n_shed + peer->n_refused : 0;
-		row->usable = peer != NULL ? peer->n_usable : 0;
+		row->received = paths.n_paths;
+		row->shed = n->slot >= 0 ? vrs_limits_shed(n) : 0;
+		row->usable = paths.n_usable;
 		row->advertised = n->export != NULL ? atomic_load(&n->export->n_told) : 0;
 		row->parked = vrs_session_parked(n->session);
 		row->error = *vrs_session_last_error(n->session);
@@ -118,7 +120,7 @@ static json_t *peerings_json(struct vrs_request *r, struct vrs_server *s,
 	struct session_copy copy = {.server = s};
 	json_t *list = json_array();
 
-	(void)vrs_engine_call_io(r->engine, io_copy, &copy);
+	(void)vrs_engine_call_parts(r->engine, io_copy, &copy);
 	for (size_t i = 0; i < rs->n_connections; i++) {
 		const struct vrs_cfg_bgp_connection *c = &rs->connections[i];
 		json_t *sessions = json_array();
@@ -155,7 +157,6 @@ static json_t *server_json(struct vrs_request *r, size_t i, bool whole)
 	static const char *const preferences[] = {"ExpressRoute", "VpnGateway", "ASPath"};
 	const struct vrs_cfg_route_server *rs = &r->model->config->route_servers[i];
 	struct vrs_server *s = r->model->servers[i];
-	const struct vrs_table *t = s->table;
 	json_t *j = json_object();
 
 	json_object_set_new(j, "name", json_string(rs->name));
@@ -165,8 +166,8 @@ static json_t *server_json(struct vrs_request *r, size_t i, bool whole)
 		j, "virtualRouterIps", vrs_json_addrs(rs->router_ips, rs->n_router_ips));
 	json_object_set_new(j, "allowBranchToBranchTraffic", json_boolean(rs->branch_to_branch));
 	json_object_set_new(j, "hubRoutingPreference", json_string(preferences[rs->preference]));
-	json_object_set_new(j, "prefixes", json_integer((json_int_t)atomic_load(&t->n_usable)));
-	json_object_set_new(j, "paths", json_integer((json_int_t)atomic_load(&t->n_paths)));
+	json_object_set_new(j, "prefixes", json_integer((json_int_t)vrs_server_n_usable(s)));
+	json_object_set_new(j, "paths", json_integer((json_int_t)vrs_server_n_paths(s)));
 	json_object_set_new(j, "generation", json_integer((json_int_t)atomic_load(&s->generation)));
 	if (whole) {
 		uint64_t changed = atomic_load(&s->rib->changed_ms),
@@ -326,23 +327,37 @@ static const struct {
 	{"vrs_limbo_bytes", "limboBytes", "gauge", "Their bytes", OTHER(limbo_bytes)},
 };
 
+static void add_limbo(struct figures *f, const struct vrs_reclaim *reclaim)
+{
+	struct vrs_reclaim_stat stat;
+
+	vrs_reclaim_stat(reclaim, &stat);
+	f->limbo_objects += stat.limbo_objects;
+	f->limbo_bytes += stat.limbo_bytes;
+}
+
+static void add_all(void *to, const void *from, size_t size)
+{
+	uint64_t *sum = to;
+	const uint64_t *one = from;
+
+	for (size_t i = 0; i < size / sizeof(*sum); i++)
+		sum[i] += __atomic_load_n(&one[i], __ATOMIC_RELAXED);
+}
+
 static void collect(struct vrs_api *api, struct vrs_engine *e, struct figures *f)
 {
-	const struct vrs_reclaim *reclaims[] = {e->io.reclaim, e->propagation.reclaim};
-	const uint64_t *from = (const uint64_t *)(const void *)&e->io.counters;
-	uint64_t *to = (uint64_t *)(void *)&f->io;
-
 	memset(f, 0, sizeof(*f));
-	for (size_t i = 0; i < sizeof(f->io) / sizeof(uint64_t); i++)
-		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
-	e->io.transport->ops->stat(e->io.transport, &f->transport);
-	for (size_t i = 0; i < VRS_N_ELEMS(reclaims); i++) {
-		struct vrs_reclaim_stat stat;
+	for (unsigned i = 0; i < e->n_ios; i++) {
+		const struct vrs_io *io = e->ios[i];
+		struct vrs_transport_stat stat;
 
-		vrs_reclaim_stat(reclaims[i], &stat);
-		f->limbo_objects += stat.limbo_objects;
-		f->limbo_bytes += stat.limbo_bytes;
+		add_all(&f->io, &io->counters, sizeof(f->io));
+		io->transport->ops->stat(io->transport, &stat);
+		add_all(&f->transport, &stat, sizeof(stat));
+		add_limbo(f, io->reclaim);
 	}
+	add_limbo(f, e->propagation.reclaim);
 	vrs_log_stat(&f->log);
 	vrs_api_stat(api, &f->api);
 	f->turns = atomic_load(&e->propagation.turns);
@@ -427,7 +442,7 @@ static void session_metrics(struct vrs_request *r, struct vrs_text *t)
 		for (size_t i = 0; i < r->model->config->n_route_servers; i++) {
 			struct session_copy copy = {.server = r->model->servers[i]};
 
-			(void)vrs_engine_call_io(r->engine, io_copy, &copy);
+			(void)vrs_engine_call_parts(r->engine, io_copy, &copy);
 			for (size_t j = 0; j < copy.n; j++) {
 				const struct session_row *row = &copy.rows[j];
 				unsigned long v[] = {row->state == VRS_SESSION_ESTABLISHED,
@@ -468,7 +483,7 @@ void vrs_api_metrics(struct vrs_request *r)
 	for (size_t i = 0; i < r->model->config->n_route_servers; i++)
 		vrs_text_printf(t, "vrs_prefixes{route_server=\"%s\"} %llu\n",
 			label(r->model->config->route_servers[i].name, name),
-			(unsigned long long)atomic_load(&r->model->servers[i]->table->n_usable));
+			(unsigned long long)vrs_server_n_usable(r->model->servers[i]));
 	session_metrics(r, t);
 	r->status = MHD_HTTP_OK;
 }

@@ -29,12 +29,14 @@ struct vrs_mark {
 	uint32_t column;
 };
 
+#define VRS_CFG_IO_THREADS_MAX 64u
+
 struct vrs_cfg_process {
 	const char *state_dir;
 	const char *control_socket;
 	const char *http_listen; /* "127.0.0.1:8179" or NULL = off */
 	uint16_t bgp_port;
-	uint32_t io_threads;
+	uint32_t io_threads; /* 0: the caller's thread does everything. */
 };
 
 struct vrs_cfg_service_endpoint {

@@ -590,10 +590,12 @@ void vrs_config_rules(struct vrs_config_load *load)
 	struct vrs_config_names tables =
 		VRS_CONFIG_NAMES(load, c->route_tables, c->n_route_tables, "route table");
 
-	if (vrs_config_valid(load, &c->process.io_threads) && c->process.io_threads > 1)
+	if (vrs_config_valid(load, &c->process.io_threads) &&
+		c->process.io_threads > VRS_CFG_IO_THREADS_MAX)
 		vrs_config_error(load,
 			vrs_config_mark(load, &c->process.io_threads, (struct vrs_mark){0}),
-			"not-built", NULL, "ioThreads over 1 is not built yet");
+			"not-built", NULL, "ioThreads over %u is not built yet",
+			VRS_CFG_IO_THREADS_MAX);
 	resolve_route_servers(load, &vnets);
 	for (size_t i = 0; i < c->n_vnets; i++) {
 		check_address_space(load, &c->vnets[i]);

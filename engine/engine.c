@@ -5,10 +5,11 @@
 /*
  * Applying a configuration, in an order in which every step stands on the one before:
  *
- *     io           what is no longer there, or changed its identity, closes its sessions
- *     io           new route servers get their tables
+ *     each io      what is no longer there, or changed its identity, closes its sessions
+ *     control      new route servers are made, every connection gets an I/O thread
+ *     each io      new parts join
  *     propagation  new RIBs join, all learn their system prefixes, old RIBs leave
- *     io           every server brings its sessions in line
+ *     each io      every server brings its sessions in line
  *     control      the new model is published; when nobody holds the old one, old servers go
  */
 
@@ -38,7 +39,62 @@ static void own(struct vrs_engine *e)
 		atomic_store(&e->owner, (uintptr_t)&self);
 }
 
+static void wake_ios(void *ctx, uint64_t which)
+{
+	struct vrs_engine *e = ctx;
+
+	for (; which != 0; which &= which - 1)
+		vrs_io_wake(e->ios[__builtin_ctzll(which)]);
+}
+
+/* The I/O threads' sides. Transports that were not taken are freed. @return 0 or a negative errno. */
+static int ios_init(struct vrs_engine *e, struct vrs_transport *const *transports, unsigned n,
+	const struct vrs_engine_options *options)
+{
+	enum vrs_reclaim_mode mode = options->threaded ? VRS_RECLAIM_WORKER : VRS_RECLAIM_CALLER;
+	uint64_t seed = options->seed != 0 ? options->seed : vrs_hash_u64(e->started_ms);
+	int err = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct vrs_io *io = i == 0 ? &e->io : calloc(1, sizeof(*io));
+
+		if (err == 0 && io == NULL)
+			err = -ENOMEM;
+		if (err != 0) {
+			if (i > 0)
+				free(io);
+			transports[i]->ops->free(transports[i]);
+			continue;
+		}
+		err = vrs_io_init(io, i, transports[i], &e->propagation, mode, seed + i);
+		if (err != 0) {
+			if (i > 0)
+				free(io);
+			continue;
+		}
+		io->inline_changes = options->threaded ? INLINE_CHANGES : 0;
+		e->ios[e->n_ios++] = io;
+	}
+	return err;
+}
+
+static void ios_fini(struct vrs_engine *e)
+{
+	for (unsigned i = 0; i < e->n_ios; i++) {
+		vrs_io_fini(e->ios[i]);
+		if (i > 0)
+			free(e->ios[i]);
+	}
+	e->n_ios = 0;
+}
+
 int vrs_engine_init(struct vrs_engine *e, struct vrs_transport *transport,
+	const struct vrs_engine_options *options)
+{
+	return vrs_engine_init_many(e, &transport, 1, options);
+}
+
+int vrs_engine_init_many(struct vrs_engine *e, struct vrs_transport *const *transports, unsigned n,
 	const struct vrs_engine_options *options)
 {
 	enum vrs_reclaim_mode mode = options->threaded ? VRS_RECLAIM_WORKER : VRS_RECLAIM_CALLER;
@@ -52,19 +108,19 @@ int vrs_engine_init(struct vrs_engine *e, struct vrs_transport *transport,
 	own(e);
 	e->clock = options->clock;
 	e->started_ms = vrs_clock_ms(&e->clock);
-	err = vrs_propagation_init(&e->propagation, mode, vrs_io_wake, &e->io);
+	err = vrs_propagation_init(&e->propagation, mode, wake_ios, e);
 	if (err != 0) {
-		transport->ops->free(transport);
+		for (unsigned i = 0; i < n; i++)
+			transports[i]->ops->free(transports[i]);
 		return err;
 	}
 	e->propagation.clock = e->clock;
-	err = vrs_io_init(&e->io, transport, &e->propagation, mode,
-		options->seed != 0 ? options->seed : vrs_hash_u64(e->started_ms));
+	err = ios_init(e, transports, n, options);
 	if (err != 0) {
+		ios_fini(e);
 		vrs_propagation_fini(&e->propagation);
 		return err;
 	}
-	e->io.inline_changes = options->threaded ? INLINE_CHANGES : 0;
 	pthread_mutex_init(&e->apply_lock, NULL);
 	pthread_mutex_init(&e->model_lock, NULL);
 	return 0;
@@ -72,11 +128,14 @@ int vrs_engine_init(struct vrs_engine *e, struct vrs_transport *transport,
 
 static void *io_main(void *arg)
 {
-	struct vrs_engine *e = arg;
+	struct vrs_io *io = arg;
+	char name[16] = "vrs-io";
 
-	pthread_setname_np(pthread_self(), "vrs-io");
+	if (io->index > 0)
+		(void)snprintf(name, sizeof(name), "vrs-io-%u", io->index % 1000);
+	pthread_setname_np(pthread_self(), name);
 	vrs_thread_register_rcu();
-	vrs_io_run(&e->io);
+	vrs_io_run(io);
 	vrs_thread_unregister_rcu();
 	return NULL;
 }
@@ -92,6 +151,20 @@ static void *propagation_main(void *arg)
 	return NULL;
 }
 
+/* End the first n I/O threads, then propagation. */
+static void stop_threads(struct vrs_engine *e, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		atomic_store(&e->ios[i]->stop, true);
+		vrs_io_wake(e->ios[i]);
+	}
+	for (unsigned i = 0; i < n; i++)
+		pthread_join(e->io_threads[i], NULL);
+	atomic_store(&e->propagation.stop, true);
+	vrs_waker_wake(&e->propagation.waker);
+	pthread_join(e->propagation_thread, NULL);
+}
+
 int vrs_engine_start(struct vrs_engine *e)
 {
 	int err;
@@ -101,12 +174,12 @@ int vrs_engine_start(struct vrs_engine *e)
 	err = pthread_create(&e->propagation_thread, NULL, propagation_main, e);
 	if (err != 0)
 		return -err;
-	err = pthread_create(&e->io_thread, NULL, io_main, e);
-	if (err != 0) {
-		atomic_store(&e->propagation.stop, true);
-		vrs_waker_wake(&e->propagation.waker);
-		pthread_join(e->propagation_thread, NULL);
-		return -err;
+	for (unsigned i = 0; i < e->n_ios; i++) {
+		err = pthread_create(&e->io_threads[i], NULL, io_main, e->ios[i]);
+		if (err != 0) {
+			stop_threads(e, i);
+			return -err;
+		}
 	}
 	e->running = true;
 	return 0;
@@ -122,12 +195,45 @@ bool vrs_engine_is_ours(const struct vrs_engine *e)
 	return e->threaded ? !e->running : atomic_load(&e->owner) == (uintptr_t)&self;
 }
 
-int vrs_engine_call_io(struct vrs_engine *e, vrs_task_fn fn, void *arg)
+static int call_one(struct vrs_engine *e, struct vrs_io *io, vrs_task_fn fn, void *arg)
 {
 	if (!vrs_engine_is_ours(e))
-		return vrs_mailbox_call(&e->io.mailbox, fn, arg, vrs_io_wake, &e->io);
+		return vrs_mailbox_call(&io->mailbox, fn, arg, vrs_io_wake, io);
 	fn(arg);
 	return 0;
+}
+
+int vrs_engine_call_io(struct vrs_engine *e, vrs_task_fn fn, void *arg)
+{
+	return call_one(e, &e->io, fn, arg);
+}
+
+/* A task that is told whose thread it runs on. */
+struct part_call {
+	vrs_part_fn fn;
+	void *arg;
+	struct vrs_io *io;
+};
+
+static void call_part(void *arg)
+{
+	struct part_call *c = arg;
+
+	c->fn(c->arg, c->io);
+}
+
+int vrs_engine_call_part(struct vrs_engine *e, unsigned io, vrs_part_fn fn, void *arg)
+{
+	return call_one(e, e->ios[io], call_part, &(struct part_call){fn, arg, e->ios[io]});
+}
+
+int vrs_engine_call_parts(struct vrs_engine *e, vrs_part_fn fn, void *arg)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < e->n_ios && err == 0; i++)
+		err = vrs_engine_call_part(e, i, fn, arg);
+	return err;
 }
 
 int vrs_engine_call_propagation(struct vrs_engine *e, vrs_task_fn fn, void *arg)
@@ -193,6 +299,7 @@ struct apply {
 	struct vrs_model *now, *old;
 	bool *keep;            /* By index in old: the server goes on. */
 	struct hidden *hidden; /* By index in now. */
+	bool *fresh;           /* By index in now: the server was made just now. */
 	int err;
 };
 
@@ -227,26 +334,49 @@ static void match_servers(struct apply *a)
 	}
 }
 
-static void io_close_and_make(void *arg)
+/* What is removed ends its sessions. */
+static void part_close(void *arg, struct vrs_io *io)
 {
 	struct apply *a = arg;
-	const struct vrs_config *config = a->now->config;
 
 	for (size_t i = 0; a->old != NULL && i < a->old->config->n_route_servers; i++) {
 		if (a->keep[i])
 			continue;
-		atomic_store(&a->old->servers[i]->dead, true);
-		vrs_server_close(
-			a->old->servers[i], VRS_BGP_CEASE_DECONFIGURED, "route server removed");
-		vrs_server_drop_neighbors(a->old->servers[i]);
+		struct vrs_server *s = a->old->servers[i]->parts[io->index];
+
+		atomic_store(&s->dead, true);
+		vrs_server_close(s, VRS_BGP_CEASE_DECONFIGURED, "route server removed");
+		vrs_server_drop_neighbors(s);
 	}
-	for (size_t j = 0; j < config->n_route_servers; j++) {
-		if (a->now->servers[j] != NULL)
-			continue;
-		a->now->servers[j] = vrs_server_new(&a->e->io, &config->route_servers[j]);
-		if (a->now->servers[j] == NULL)
+}
+
+/* New servers are made, and every connection has an I/O thread. */
+static void make_servers(struct apply *a)
+{
+	const struct vrs_config *config = a->now->config;
+
+	a->fresh = calloc(config->n_route_servers + 1, sizeof(*a->fresh));
+	if (a->fresh == NULL)
+		a->err = -ENOMEM;
+	for (size_t j = 0; j < config->n_route_servers && a->err == 0; j++) {
+		const struct vrs_cfg_route_server *rs = &config->route_servers[j];
+
+		if (a->now->servers[j] == NULL) {
+			a->now->servers[j] = vrs_server_new(a->e->ios, a->e->n_ios, rs);
+			a->fresh[j] = true;
+		}
+		if (a->now->servers[j] == NULL || vrs_server_assign(a->now->servers[j], rs) != 0)
 			a->err = -ENOMEM;
 	}
+}
+
+static void part_link(void *arg, struct vrs_io *io)
+{
+	struct apply *a = arg;
+
+	for (size_t j = 0; j < a->now->config->n_route_servers; j++)
+		if (a->fresh != NULL && a->fresh[j] && a->now->servers[j] != NULL)
+			vrs_server_link(a->now->servers[j]->parts[io->index]);
 }
 
 static bool in_propagation(const struct vrs_propagation *p, const struct vrs_rib *rib)
@@ -308,35 +438,44 @@ static void propagation_apply(void *arg)
 	}
 }
 
-static void io_apply(void *arg)
+static void part_apply(void *arg, struct vrs_io *io)
 {
 	struct apply *a = arg;
 	const struct vrs_config *config = a->now->config;
 
 	for (size_t j = 0; j < config->n_route_servers; j++) {
-		int err = vrs_server_apply(a->now->servers[j], config, &config->route_servers[j]);
+		struct vrs_server *s = a->now->servers[j]->parts[io->index];
+		int err = vrs_server_apply(s, config, &config->route_servers[j]);
 
 		if (err != 0)
 			a->err = err;
 		for (size_t i = 0; i < a->hidden[j].n; i++)
-			vrs_table_touch(a->now->servers[j]->table, &a->hidden[j].prefixes[i]);
+			vrs_table_touch(s->table, &a->hidden[j].prefixes[i]);
 	}
 }
 
 /* Servers that no model names any more. */
 struct drop {
 	struct vrs_server **servers;
-	struct vrs_io *io;
 	size_t n;
 };
 
-static void io_free_servers(void *arg)
+/* No thread turns their tables any more. */
+static void part_unlink(void *arg, struct vrs_io *io)
 {
 	struct drop *d = arg;
 
-	vrs_io_take_dead(d->io);
+	vrs_io_take_dead(io);
 	for (size_t i = 0; i < d->n; i++)
-		vrs_server_free(d->servers[i]);
+		vrs_server_unlink(d->servers[i]->parts[io->index]);
+}
+
+static void part_free_tables(void *arg, struct vrs_io *io)
+{
+	struct drop *d = arg;
+
+	for (size_t i = 0; i < d->n; i++)
+		vrs_server_free_table(d->servers[i]->parts[io->index]);
 }
 
 static void propagation_free_ribs(void *arg)
@@ -351,7 +490,7 @@ static void propagation_free_ribs(void *arg)
 static void reap(struct vrs_engine *e)
 {
 	size_t n = atomic_load(&e->n_removed), kept = 0;
-	struct drop d = {.servers = calloc(n + 1, sizeof(struct vrs_server *)), .io = &e->io};
+	struct drop d = {.servers = calloc(n + 1, sizeof(struct vrs_server *))};
 
 	for (size_t i = 0; i < n; i++) {
 		if (d.servers != NULL && atomic_load(&e->removed[i]->users) == 0)
@@ -363,7 +502,10 @@ static void reap(struct vrs_engine *e)
 	if (d.n > 0) {
 		vrs_rcu_wait();
 		(void)vrs_engine_call_propagation(e, propagation_free_ribs, &d);
-		(void)vrs_engine_call_io(e, io_free_servers, &d);
+		(void)vrs_engine_call_parts(e, part_unlink, &d);
+		(void)vrs_engine_call_parts(e, part_free_tables, &d);
+		for (size_t i = 0; i < d.n; i++)
+			vrs_server_free(d.servers[i]);
 	}
 	free(d.servers);
 }
@@ -446,10 +588,12 @@ int vrs_engine_apply_model(
 		goto out;
 	}
 	match_servers(&a);
-	(void)vrs_engine_call_io(e, io_close_and_make, &a);
+	(void)vrs_engine_call_parts(e, part_close, &a);
+	make_servers(&a);
+	(void)vrs_engine_call_parts(e, part_link, &a);
 	if (a.err == 0) {
 		(void)vrs_engine_call_propagation(e, propagation_apply, &a);
-		(void)vrs_engine_call_io(e, io_apply, &a);
+		(void)vrs_engine_call_parts(e, part_apply, &a);
 	}
 	hold_servers(a.now);
 	pthread_mutex_lock(&e->model_lock);
@@ -462,6 +606,7 @@ int vrs_engine_apply_model(
 	for (size_t j = 0; j < a.now->config->n_route_servers; j++)
 		free(a.hidden[j].prefixes);
 out:
+	free(a.fresh);
 	free(a.hidden);
 	free(a.keep);
 	pthread_mutex_unlock(&e->apply_lock);
@@ -477,35 +622,32 @@ int vrs_engine_apply(struct vrs_engine *e, struct vrs_config *config)
 
 /* --- Stopping --- */
 
-struct stop {
-	struct vrs_engine *e;
-	const char *text;
-};
-
-static void io_close_all(void *arg)
+static void part_close_all(void *arg, struct vrs_io *io)
 {
-	struct stop *s = arg;
+	const char *text = arg;
 
-	for (struct vrs_server *server = s->e->io.servers; server != NULL; server = server->next)
-		vrs_server_close(server, VRS_BGP_CEASE_SHUTDOWN, s->text);
+	for (struct vrs_server *server = io->servers; server != NULL; server = server->next)
+		vrs_server_close(server, VRS_BGP_CEASE_SHUTDOWN, text);
 }
 
 /* Whether a NOTIFICATION may still be on its way out. */
 static bool flushing(struct vrs_engine *e)
 {
 	struct vrs_transport_stat stat;
+	uint64_t open = 0;
 
-	e->io.transport->ops->stat(e->io.transport, &stat);
-	return stat.open > 0;
+	for (unsigned i = 0; i < e->n_ios; i++) {
+		e->ios[i]->transport->ops->stat(e->ios[i]->transport, &stat);
+		open += stat.open;
+	}
+	return open > 0;
 }
 
 void vrs_engine_stop(struct vrs_engine *e, const char *text)
 {
-	struct stop s = {e, text};
-
 	if (e->threaded && !e->running)
 		return;
-	(void)vrs_engine_call_io(e, io_close_all, &s);
+	(void)vrs_engine_call_parts(e, part_close_all, (void *)text);
 	/* Let the transport flush the NOTIFICATIONs; it gives up after a second by itself. */
 	uint64_t end = vrs_now_ms() + FLUSH_MS;
 	if (!e->threaded) {
@@ -515,30 +657,29 @@ void vrs_engine_stop(struct vrs_engine *e, const char *text)
 	}
 	while (vrs_now_ms() < end && flushing(e))
 		nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
-	atomic_store(&e->io.stop, true);
-	vrs_io_wake(&e->io);
-	pthread_join(e->io_thread, NULL);
-	atomic_store(&e->propagation.stop, true);
-	vrs_waker_wake(&e->propagation.waker);
-	pthread_join(e->propagation_thread, NULL);
+	stop_threads(e, e->n_ios);
 	e->running = false;
 }
 
 void vrs_engine_fini(struct vrs_engine *e)
 {
 	vrs_model_put(e->model);
+	/* Nothing runs any more: this thread is all of them. */
 	while (e->io.servers != NULL) {
 		struct vrs_server *s = e->io.servers;
-		struct vrs_rib *rib = s->rib;
 
-		vrs_server_close(s, VRS_BGP_CEASE_SHUTDOWN, NULL);
-		vrs_server_drop_neighbors(s);
-		vrs_propagation_remove(&e->propagation, rib);
-		vrs_io_take_dead(&e->io);
-		vrs_rib_free(rib);
+		for (unsigned i = 0; i < e->n_ios; i++) {
+			vrs_server_close(s->parts[i], VRS_BGP_CEASE_SHUTDOWN, NULL);
+			vrs_server_drop_neighbors(s->parts[i]);
+			vrs_server_unlink(s->parts[i]);
+		}
+		vrs_propagation_remove(&e->propagation, s->rib);
+		for (unsigned i = 0; i < e->n_ios; i++)
+			vrs_io_take_dead(e->ios[i]);
+		vrs_rib_free(s->rib);
 		vrs_server_free(s);
 	}
-	vrs_io_fini(&e->io);
+	ios_fini(e);
 	vrs_propagation_fini(&e->propagation);
 	free(e->removed);
 	pthread_mutex_destroy(&e->apply_lock);

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * The engine: an I/O thread, a propagation thread, and the model they serve. Applies
+ * The engine: I/O threads, a propagation thread, and the model they serve. Applies
  * configurations and lets any thread ask.
  *
  * **Threads.** One control thread at a time calls init, apply, stop and fini (apply takes a
@@ -25,9 +25,11 @@
 #include "engine/propagate.h"
 
 struct vrs_engine {
-	struct vrs_io io;
+	struct vrs_io io;                   /* The first, or the only one. */
+	struct vrs_io *ios[VRS_SHARDS_MAX]; /* All of them. */
+	unsigned n_ios;
 	struct vrs_propagation propagation;
-	pthread_t io_thread, propagation_thread;
+	pthread_t io_threads[VRS_SHARDS_MAX], propagation_thread;
 	bool threaded, running;
 	_Atomic uintptr_t owner; /* Without threads: who turns it. */
 	pthread_mutex_t apply_lock;
@@ -50,6 +52,12 @@ struct vrs_engine_options {
 
 /** @param transport  Taken, also on failure. @return 0 or a negative errno. */
 VRS_NODISCARD int vrs_engine_init(struct vrs_engine *e, struct vrs_transport *transport,
+	const struct vrs_engine_options *options);
+
+/** As vrs_engine_init() with @p n I/O threads (1 to VRS_SHARDS_MAX; with `threaded` only may there be more
+ *  than one), a transport for each. */
+VRS_NODISCARD int vrs_engine_init_many(struct vrs_engine *e,
+	struct vrs_transport *const *transports, unsigned n,
 	const struct vrs_engine_options *options);
 
 /** Start the threads. @return 0 or a negative errno. */
@@ -122,3 +130,10 @@ bool vrs_engine_is_ours(const struct vrs_engine *e);
  *  Keep it short. @return 0, or -ESHUTDOWN. */
 int vrs_engine_call_io(struct vrs_engine *e, vrs_task_fn fn, void *arg);
 int vrs_engine_call_propagation(struct vrs_engine *e, vrs_task_fn fn, void *arg);
+
+/** A task for the part of one I/O thread. */
+typedef void (*vrs_part_fn)(void *arg, struct vrs_io *io);
+
+/** As vrs_engine_call_io() on I/O thread @p io, or on all of them, one after the other. */
+int vrs_engine_call_part(struct vrs_engine *e, unsigned io, vrs_part_fn fn, void *arg);
+int vrs_engine_call_parts(struct vrs_engine *e, vrs_part_fn fn, void *arg);

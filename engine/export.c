@@ -621,38 +621,39 @@ static bool shed(struct vrs_export_group *g, uint64_t now_ms)
 	return true;
 }
 
-static bool run_group(struct vrs_export_group *g, uint64_t now_ms)
+/* @return A bit for each I/O thread that has something to send. */
+static uint64_t run_group(struct vrs_export_group *g, uint64_t now_ms)
 {
 	static _Thread_local struct vrs_out out;
-	bool any = false;
+	uint64_t any = 0;
 
 	if (g->pending.n == 0 || !can_go(g, now_ms) || !shed(g, now_ms))
-		return false;
+		return 0;
 	vrs_out_init(&out);
 	vrs_export_batch(g, &out);
 	vrs_out_close(&out);
 	for (struct vrs_export *x = g->members; x != NULL; x = x->next_member) {
 		x->fed = vrs_out_give(&out, &x->outbox, x->peer.connection) > 0;
-		any |= x->fed;
+		any |= (uint64_t)x->fed << x->peer.home;
 		count_told(x);
 	}
 	vrs_out_fini(&out);
 	return any;
 }
 
-bool vrs_export_run(struct vrs_rib *rib, uint64_t now_ms, bool *pushed)
+bool vrs_export_run(struct vrs_rib *rib, uint64_t now_ms, uint64_t *pushed)
 {
 	vrs_rcu_enter();
 	for (struct vrs_export *x = rib->exports; x != NULL; x = x->next) {
 		atomic_store(&x->blocked, false);
-		*pushed |= run_alone(x, false);
+		*pushed |= (uint64_t)run_alone(x, false) << x->peer.home;
 	}
 	for (struct vrs_export_group *g = rib->export_groups, *next; g != NULL; g = next) {
 		next = g->next;
 		*pushed |= run_group(g, now_ms);
 	}
 	for (struct vrs_export *x = rib->exports; x != NULL; x = x->next)
-		*pushed |= run_alone(x, true);
+		*pushed |= (uint64_t)run_alone(x, true) << x->peer.home;
 	for (struct vrs_export_group *g = rib->export_groups, *next; g != NULL; g = next) {
 		next = g->next;
 		join(g);

@@ -52,6 +52,7 @@ struct vrs_rib;
 struct vrs_export_peer {
 	uint16_t connection; /**< Index of its bgpConnection: it is not told its own routes. */
 	uint8_t instance;
+	uint8_t home;  /**< Number of its I/O thread. */
 	uint8_t class; /**< enum vrs_peer_class. */
 	bool ibgp;
 	bool as4;
@@ -137,8 +138,8 @@ void vrs_export_system_changed(struct vrs_rib *rib);
 bool vrs_export_ready(struct vrs_rib *rib, uint64_t now_ms);
 
 /** Encode a batch for every group. Propagation. @return Whether there is more to do at once.
- *  @param[out] pushed  Set when something was put into an outbox. */
-bool vrs_export_run(struct vrs_rib *rib, uint64_t now_ms, bool *pushed);
+ *  @param[out] pushed  A bit is set for each I/O thread that something was put into an outbox for. */
+bool vrs_export_run(struct vrs_rib *rib, uint64_t now_ms, uint64_t *pushed);
 
 /** What waits: entries to be looked at, over all peers, and bytes of the sets and what is encoded.
  *  Propagation. */

@@ -22,81 +22,6 @@ enum {
 
 /* --- Updates --- */
 
-static bool next_hop_valid(const struct vrs_server *s, const struct vrs_addr *hop)
-{
-	for (size_t i = 0; i < s->n_router_ips; i++)
-		if (vrs_addr_equal(&s->router_ips[i], hop))
-			return false;
-	for (size_t i = 0; i < s->n_hop_prefixes; i++)
-		if (vrs_prefix_covers_addr(&s->hop_prefixes[i], hop))
-			return true;
-	return false;
-}
-
-/* The BGP Identifier of an instance: its IPv4 address, or a hash of the IPv6 one. */
-static uint32_t router_id(const struct vrs_server *s, unsigned instance)
-{
-	const struct vrs_addr *ip6 = NULL;
-
-	for (size_t i = 0; i < s->n_router_ips; i++) {
-		if (i % 2 != instance)
-			continue;
-		if (s->router_ips[i].afi == VRS_AFI_IP4)
-			return vrs_addr_ip4_bits(&s->router_ips[i]);
-		ip6 = &s->router_ips[i];
-	}
-	/* Unseeded: the identifier stays the same from run to run. */
-	uint64_t h = 0;
-	for (unsigned i = 0; ip6 != NULL && i < 16; i++)
-		h = vrs_hash_u64(h ^ ip6->bytes[i]);
-	return (uint32_t)h | 1;
-}
-
-/* RFC 4456 section 8: a route that one of our instances reflected, or originated, came back. */
-static bool reflected_by_us(const struct vrs_server *s, const uint8_t *canonical, size_t size,
-	const struct vrs_attrs_info *info)
-{
-	uint32_t ids[2] = {router_id(s, 0), router_id(s, s->n_router_ips > 1)};
-	struct vrs_span list = {0};
-
-	if (info->flags & VRS_ATTRS_HAS_ORIGINATOR &&
-		(info->originator_id == ids[0] || info->originator_id == ids[1]))
-		return true;
-	(void)vrs_bgp_attr_find(canonical, size, VRS_BGP_CLUSTER_LIST, &list);
-	struct vrs_reader r = vrs_reader_span(list);
-	while (vrs_reader_left(&r) > 0) {
-		uint32_t id = vrs_read_u32(&r);
-
-		if (vrs_reader_ok(&r) && (id == ids[0] || id == ids[1]))
-			return true;
-	}
-	return false;
-}
-
-/* Why an attribute set of a peer may not be used, whatever the prefix. */
-static enum vrs_path_reason reason_of(const struct vrs_neighbor *n, const uint8_t *canonical,
-	size_t size, const struct vrs_attrs_info *info)
-{
-	const struct vrs_server *s = n->server;
-	struct vrs_span path = {0}, otc;
-
-	(void)vrs_bgp_attr_find(canonical, size, VRS_BGP_AS_PATH, &path);
-	if (vrs_aspath_contains(path, s->asn))
-		return VRS_PATH_OWN_AS;
-	if (!n->ibgp && info->first_as != n->peer_asn)
-		return VRS_PATH_FIRST_AS;
-	if (!next_hop_valid(s, &info->next_hop))
-		return VRS_PATH_NEXT_HOP;
-	if (n->ibgp && reflected_by_us(s, canonical, size, info))
-		return VRS_PATH_CLUSTER_LIST;
-	/* RFC 9234 section 5: a client has no business with a route that is for customers. */
-	if (!n->ibgp && n->config.role_rs && vrs_bgp_attr_find(canonical, size, VRS_BGP_OTC, &otc))
-		return VRS_PATH_OTC;
-	if (!vrs_limits_lengths_ok(s, info->path_len, canonical, size))
-		return VRS_PATH_LIMIT;
-	return VRS_PATH_USABLE;
-}
-
 static void announce(struct vrs_neighbor *n, const struct vrs_bgp_update *u,
 	enum vrs_bgp_which which, const struct vrs_bgp_nlri *nlri)
 {
@@ -115,7 +40,7 @@ static void announce(struct vrs_neighbor *n, const struct vrs_bgp_update *u,
 		vrs_table_withdraw(s->table, (uint16_t)n->slot, nlri->afi, nlri->span);
 		return;
 	}
-	enum vrs_path_reason reason = reason_of(n, io->canonical, size, &info);
+	enum vrs_path_reason reason = vrs_server_reason(s, &n->source, io->canonical, size, &info);
 	if (reason != VRS_PATH_USABLE && atomic_load(&s->memory) != VRS_MEMORY_OK) {
 		/* Kept for show alone: the first thing to go (engine/limits.h). */
 		n->n_shed += nlri->n;
@@ -147,6 +72,11 @@ static bool on_update(void *user, struct vrs_session *session, const struct vrs_
 	struct vrs_io_counters *c = &n->server->io->counters;
 	uint32_t announced = 0;
 
+	/* Other I/O threads are far behind with what this one hands on: later. */
+	if (vrs_shards_full(n->server->table)) {
+		n->server->io->parked = true;
+		return false;
+	}
 	vrs_count(&c->updates, 1);
 	vrs_count(&c->attributes_discarded, u->n_discarded);
 	withdraw(n, &u->withdrawn);
@@ -166,16 +96,11 @@ static bool on_update(void *user, struct vrs_session *session, const struct vrs_
 	return true;
 }
 
-static uint8_t family_bit(enum vrs_afi afi)
-{
-	return afi == VRS_AFI_IP6 ? VRS_BGP_IP6 : VRS_BGP_IP4;
-}
-
 /* The refresh of @p families is over: what was not announced again is gone. */
 static void sweep_stale(struct vrs_neighbor *n, uint8_t families)
 {
 	for (unsigned afi = VRS_AFI_IP4; afi <= VRS_AFI_IP6; afi++)
-		if (n->stale & families & family_bit(afi))
+		if (n->stale & families & vrs_family_bit(afi))
 			vrs_table_sweep_stale(n->server->table, (uint16_t)n->slot, afi);
 	n->stale &= (uint8_t)~families;
 	if (n->stale == 0)
@@ -199,17 +124,17 @@ static void on_refresh(void *user, struct vrs_session *session, enum vrs_afi afi
 
 	switch (subtype) {
 	case VRS_BGP_REFRESH_REQUEST:
-		atomic_fetch_or(&n->export->refresh, family_bit(afi));
+		atomic_fetch_or(&n->export->refresh, vrs_family_bit(afi));
 		vrs_waker_wake(&n->server->io->propagation->waker);
 		break;
 	case VRS_BGP_REFRESH_BORR:
 		vrs_table_mark_stale(n->server->table, (uint16_t)n->slot, afi);
-		n->stale |= family_bit(afi);
+		n->stale |= vrs_family_bit(afi);
 		n->stale_timer.fn = on_stale;
 		vrs_timer_arm(&n->server->io->wheel, &n->stale_timer, STALE_MS);
 		break;
 	case VRS_BGP_REFRESH_EORR:
-		sweep_stale(n, family_bit(afi));
+		sweep_stale(n, vrs_family_bit(afi));
 		break;
 	}
 }
@@ -223,6 +148,7 @@ static struct vrs_export_peer export_peer(
 	struct vrs_export_peer p = {
 		.connection = n->connection,
 		.instance = n->instance,
+		.home = (uint8_t)s->io->index,
 		.class = n->class,
 		.ibgp = n->ibgp,
 		.as4 = g->as4,
@@ -244,17 +170,19 @@ static void on_established(void *user, struct vrs_session *session)
 	struct vrs_neighbor *n = user;
 	struct vrs_server *s = n->server;
 	const struct vrs_session_negotiated *g = vrs_session_negotiated(session);
-	struct vrs_path_source source = {
+	struct vrs_export_peer peer = export_peer(n, g);
+
+	n->source = (struct vrs_path_source){
 		.addr = n->remote,
 		.router_id = g->theirs.id,
+		.asn = n->peer_asn,
 		.connection = n->connection,
 		.instance = n->instance,
 		.class = n->class,
 		.ebgp = !n->ibgp,
+		.client = !n->ibgp && n->config.role_rs,
 	};
-	struct vrs_export_peer peer = export_peer(n, g);
-
-	n->slot = vrs_table_peer_add(s->table, &source);
+	n->slot = vrs_table_peer_add(s->table, &n->source);
 	n->export = n->slot >= 0 ? vrs_export_new(s->rib, &peer) : NULL;
 	if (n->export == NULL) {
 		vrs_count(&s->io->counters.out_of_memory, 1);
@@ -359,415 +287,13 @@ static void on_writable(void *user, struct vrs_session *session)
 		(void)send_some(n);
 }
 
-static const struct vrs_session_ops session_ops = {
+const struct vrs_session_ops vrs_neighbor_ops = {
 	.established = on_established,
 	.down = on_down,
 	.update = on_update,
 	.refresh = on_refresh,
 	.writable = on_writable,
 };
-
-/* --- Configuration --- */
-
-static uint8_t class_of(enum vrs_peer_kind kind)
-{
-	switch (kind) {
-	case VRS_PEER_VPN_GATEWAY:
-		return VRS_CLASS_VPN;
-	case VRS_PEER_EXPRESSROUTE_GATEWAY:
-		return VRS_CLASS_EXPRESSROUTE;
-	case VRS_PEER_NVA:
-		break;
-	}
-	return VRS_CLASS_NVA;
-}
-
-static struct vrs_session_config session_config(const struct vrs_server *s,
-	const struct vrs_config *config, const struct vrs_cfg_bgp_connection *c,
-	const struct vrs_addr *local, unsigned instance)
-{
-	struct vrs_session_config sc;
-
-	memset(&sc, 0, sizeof(sc));
-	sc.endpoint.local = *local;
-	sc.endpoint.remote = c->peer_ip;
-	sc.endpoint.local_port = config->process.bgp_port;
-	sc.endpoint.remote_port = c->peer_port;
-	sc.endpoint.ttl_security = c->ttl_security;
-	sc.endpoint.passive = c->passive;
-	memcpy(sc.endpoint.password, c->password, sizeof(sc.endpoint.password));
-	sc.local_as = s->asn;
-	sc.peer_as = c->peer_asn;
-	sc.router_id = router_id(s, instance);
-	sc.hold_s = c->hold_s;
-	sc.keepalive_s = c->keepalive_s;
-	sc.families = (c->ip4 ? VRS_BGP_IP4 : 0) | (c->ip6 ? VRS_BGP_IP6 : 0);
-	/* Roles are for external sessions (RFC 9234 section 4). */
-	sc.role_rs = c->role_rs && c->peer_asn != s->asn;
-	memcpy(sc.scrub, s->scrub, sizeof(sc.scrub));
-	return sc;
-}
-
-/* Instance i has addresses i (IPv4) and i + 2 (IPv6), or only the family there is. */
-static void own_addresses(const struct vrs_server *s, unsigned instance, struct vrs_addr out[2])
-{
-	memset(out, 0, 2 * sizeof(*out));
-	for (size_t i = 0; i < s->n_router_ips; i++)
-		if (i % 2 == instance)
-			out[s->router_ips[i].afi == VRS_AFI_IP6] = s->router_ips[i];
-}
-
-/* Whether a session can go on under the other configuration. What it can take over while it
- * runs (struct vrs_session_live) is not looked at. */
-static bool same_session(const struct vrs_session_config *a, const struct vrs_session_config *b)
-{
-	const struct vrs_endpoint *x = &a->endpoint, *y = &b->endpoint;
-
-	return vrs_addr_equal(&x->local, &y->local) && vrs_addr_equal(&x->remote, &y->remote) &&
-		x->local_port == y->local_port && x->remote_port == y->remote_port &&
-		x->ttl_security == y->ttl_security && strcmp(x->password, y->password) == 0 &&
-		a->local_as == b->local_as && a->peer_as == b->peer_as &&
-		a->router_id == b->router_id && a->hold_s == b->hold_s &&
-		a->families == b->families && a->role_rs == b->role_rs;
-}
-
-static struct vrs_neighbor *neighbor_find(
-	struct vrs_server *s, const char *name, const struct vrs_addr *local)
-{
-	for (struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next)
-		if (strcmp(n->name, name) == 0 && vrs_addr_equal(&n->local, local))
-			return n;
-	return NULL;
-}
-
-static void neighbor_free(struct vrs_neighbor *n)
-{
-	vrs_timer_cancel(&n->server->io->wheel, &n->recount);
-	vrs_timer_cancel(&n->server->io->wheel, &n->stale_timer);
-	vrs_session_free(n->session);
-	free(n->name);
-	free(n);
-}
-
-/* Close and forget. */
-static void neighbor_remove(
-	struct vrs_server *s, struct vrs_neighbor *n, enum vrs_bgp_cease subcode, const char *text)
-{
-	struct vrs_neighbor **link = &s->neighbors;
-
-	vrs_session_stop(n->session, subcode, text);
-	while (*link != n)
-		link = &(*link)->next;
-	*link = n->next;
-	neighbor_free(n);
-}
-
-static struct vrs_neighbor *neighbor_add(struct vrs_server *s,
-	const struct vrs_cfg_bgp_connection *c, const struct vrs_session_config *sc,
-	unsigned instance, uint16_t connection)
-{
-	struct vrs_neighbor *n = calloc(1, sizeof(*n)), **link = &s->neighbors;
-	struct vrs_session_config named = *sc;
-
-	if (n == NULL)
-		return NULL;
-	n->server = s;
-	n->name = strdup(c->name);
-	n->local = sc->endpoint.local;
-	n->remote = sc->endpoint.remote;
-	n->peer_asn = c->peer_asn;
-	n->connection = connection;
-	n->instance = (uint8_t)instance;
-	n->class = class_of(c->kind);
-	n->ibgp = c->peer_asn == s->asn;
-	n->config = *sc;
-	own_addresses(s, instance, n->own);
-	n->slot = -1;
-	named.name = c->name;
-	named.seed = s->io->seed = vrs_hash_u64(s->io->seed + 1);
-	n->session = n->name == NULL
-		? NULL
-		: vrs_session_new(&named, s->io->transport, &s->io->wheel, &session_ops, n);
-	if (n->session == NULL) {
-		free(n->name);
-		free(n);
-		return NULL;
-	}
-	while (*link != NULL)
-		link = &(*link)->next;
-	*link = n;
-	return n;
-}
-
-bool vrs_neighbor_ask_again(struct vrs_neighbor *n)
-{
-	bool all = true;
-
-	for (unsigned afi = VRS_AFI_IP4; afi <= VRS_AFI_IP6; afi++) {
-		const struct vrs_session_negotiated *g = vrs_session_negotiated(n->session);
-
-		if (g != NULL && g->families & family_bit(afi))
-			all &= vrs_session_send_refresh(n->session, afi, VRS_BGP_REFRESH_REQUEST) ==
-				0;
-	}
-	return all;
-}
-
-/* What a running session takes over. */
-static void neighbor_adapt(struct vrs_neighbor *n, const struct vrs_session_config *sc)
-{
-	struct vrs_session_live live = {
-		.keepalive_s = sc->keepalive_s, .passive = sc->endpoint.passive};
-	bool scrub = memcmp(n->config.scrub, sc->scrub, sizeof(sc->scrub)) != 0;
-
-	if (!scrub && n->config.keepalive_s == sc->keepalive_s &&
-		n->config.endpoint.passive == sc->endpoint.passive)
-		return;
-	memcpy(live.scrub, sc->scrub, sizeof(live.scrub));
-	n->config = *sc;
-	vrs_session_adapt(n->session, &live);
-	if (scrub && !vrs_neighbor_ask_again(n))
-		vrs_session_restart(
-			n->session, VRS_BGP_CEASE_CONFIG_CHANGE, "configuration changed", 1000);
-}
-
-static void neighbor_settings(struct vrs_neighbor *n, const struct vrs_cfg_route_server *rs,
-	const struct vrs_cfg_bgp_connection *c)
-{
-	vrs_limits_set(n, rs, c);
-	if (c->enabled == n->enabled)
-		return;
-	n->enabled = c->enabled;
-	if (!n->enabled) {
-		vrs_session_stop(n->session, VRS_BGP_CEASE_SHUTDOWN, "disabled by configuration");
-		return;
-	}
-	int err = vrs_session_start(n->session);
-	if (err != 0) {
-		char a[VRS_ADDR_STRLEN];
-
-		vrs_log(VRS_LOG_ERROR, "%s/%s: cannot listen on %s port %u: %s", n->server->name,
-			n->name, vrs_addr_str(&n->local, a), n->config.endpoint.local_port,
-			strerror(-err));
-	}
-}
-
-/* The number that the sessions of one bgpConnection share. */
-static uint16_t connection_number(struct vrs_server *s, const char *name)
-{
-	for (struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next)
-		if (strcmp(n->name, name) == 0)
-			return n->connection;
-	return s->next_connection++;
-}
-
-static int apply_connection(struct vrs_server *s, const struct vrs_config *config,
-	const struct vrs_cfg_route_server *rs, const struct vrs_cfg_bgp_connection *c)
-{
-	for (size_t i = 0; i < s->n_router_ips; i++) {
-		if (s->router_ips[i].afi != c->peer_ip.afi)
-			continue;
-		unsigned instance = i % 2;
-		struct vrs_session_config sc =
-			session_config(s, config, c, &s->router_ips[i], instance);
-		struct vrs_neighbor *n = neighbor_find(s, c->name, &s->router_ips[i]);
-
-		struct vrs_addr own[2];
-
-		own_addresses(s, instance, own);
-		if (n != NULL &&
-			(!same_session(&n->config, &sc) || n->class != class_of(c->kind) ||
-				memcmp(n->own, own, sizeof(own)) != 0)) {
-			neighbor_remove(s, n, VRS_BGP_CEASE_CONFIG_CHANGE, "configuration changed");
-			n = NULL;
-		}
-		if (n != NULL)
-			neighbor_adapt(n, &sc);
-		else
-			n = neighbor_add(s, c, &sc, instance, connection_number(s, c->name));
-		if (n == NULL)
-			return -ENOMEM;
-		neighbor_settings(n, rs, c);
-	}
-	return 0;
-}
-
-/* Whether the session is one of the configuration's: its connection, and our address. */
-static bool configured(const struct vrs_cfg_route_server *rs, const struct vrs_neighbor *n)
-{
-	bool here = false;
-
-	for (size_t i = 0; i < rs->n_router_ips; i++)
-		here |= vrs_addr_equal(&rs->router_ips[i], &n->local) && i % 2 == n->instance;
-	for (size_t i = 0; here && i < rs->n_connections; i++)
-		if (strcmp(rs->connections[i].name, n->name) == 0)
-			return true;
-	return false;
-}
-
-/* Our addresses: sessions of those that stay are not touched. */
-static void apply_router_ips(struct vrs_server *s, const struct vrs_cfg_route_server *rs)
-{
-	if (s->n_router_ips == rs->n_router_ips &&
-		memcmp(s->router_ips, rs->router_ips, sizeof(s->router_ips)) == 0)
-		return;
-	memcpy(s->router_ips, rs->router_ips, sizeof(s->router_ips));
-	s->n_router_ips = rs->n_router_ips;
-	s->revalidate = true; /* None of them can be a next hop. */
-}
-
-static enum vrs_path_reason reason_again(void *ctx, const struct vrs_attrs *attrs,
-	const struct vrs_table_peer *peer, const struct vrs_prefix *p)
-{
-	const struct vrs_server *s = ctx;
-	const struct vrs_neighbor *n = s->neighbors;
-
-	while (n != NULL && n->slot != peer->slot)
-		n = n->next;
-	/* A session that is gone: its paths are being swept, whatever they are. */
-	if (n == NULL)
-		return VRS_PATH_USABLE;
-	enum vrs_path_reason r = reason_of(n, attrs->bytes, attrs->head.size, &attrs->info);
-	return r == VRS_PATH_USABLE && vrs_prefix_martian(p) ? VRS_PATH_MARTIAN : r;
-}
-
-/* Whether `now` has a prefix that `old` has not. */
-static bool any_joined(
-	const struct vrs_prefix *old, size_t n_old, const struct vrs_prefix *now, size_t n_now)
-{
-	for (size_t i = 0; i < n_now; i++) {
-		size_t j = 0;
-
-		while (j < n_old && !vrs_prefix_equal(&old[j], &now[i]))
-			j++;
-		if (j == n_old)
-			return true;
-	}
-	return false;
-}
-
-/* Learned next hops may lie elsewhere now. */
-static int apply_hop_prefixes(struct vrs_server *s, const struct vrs_prefix *prefixes, size_t n)
-{
-	if (n == s->n_hop_prefixes &&
-		(n == 0 || memcmp(prefixes, s->hop_prefixes, n * sizeof(*prefixes)) == 0))
-		return 0;
-	struct vrs_prefix *copy = calloc(n + 1, sizeof(*copy));
-	if (copy == NULL)
-		return -ENOMEM;
-	memcpy(copy, prefixes, n * sizeof(*copy));
-	bool joined = any_joined(s->hop_prefixes, s->n_hop_prefixes, copy, n);
-	free(s->hop_prefixes);
-	s->hop_prefixes = copy;
-	s->n_hop_prefixes = n;
-	s->revalidate = true;
-	/* A network joined: peers that filtered by what they knew are asked again, those that
-	 * can be. */
-	for (struct vrs_neighbor *nb = s->neighbors; joined && nb != NULL; nb = nb->next)
-		(void)vrs_neighbor_ask_again(nb);
-	return 0;
-}
-
-static struct vrs_table_config table_config(const struct vrs_cfg_route_server *rs)
-{
-	static const enum vrs_preference preference[] = {
-		[VRS_PREFER_EXPRESSROUTE] = VRS_PREFERENCE_EXPRESSROUTE,
-		[VRS_PREFER_VPN_GATEWAY] = VRS_PREFERENCE_VPN,
-		[VRS_PREFER_AS_PATH] = VRS_PREFERENCE_NONE,
-	};
-
-	return (struct vrs_table_config){preference[rs->preference], rs->branch_to_branch};
-}
-
-int vrs_server_apply(struct vrs_server *s, const struct vrs_config *config,
-	const struct vrs_cfg_route_server *rs)
-{
-	struct vrs_table_config tc = table_config(rs);
-	struct vrs_prefix *hops = calloc(vrs_model_n_prefixes(config, rs) + 1, sizeof(*hops));
-	int err;
-
-	if (hops == NULL)
-		return -ENOMEM;
-	s->revalidate = false;
-	apply_router_ips(s, rs);
-	memset(s->scrub, 0, sizeof(s->scrub));
-	for (size_t i = 0; i < rs->n_scrub; i++)
-		s->scrub[rs->scrub[i] / 8] |= (uint8_t)(1u << rs->scrub[i] % 8);
-	for (struct vrs_neighbor *n = s->neighbors, *next; n != NULL; n = next) {
-		next = n->next;
-		if (!configured(rs, n))
-			neighbor_remove(s, n, VRS_BGP_CEASE_DECONFIGURED, "peer removed");
-	}
-	err = apply_hop_prefixes(s, hops, vrs_model_next_hop_prefixes(config, rs, hops));
-	free(hops);
-	s->memory_limit = rs->memory_limit;
-	s->revalidate |=
-		s->max_as_path != rs->limit_as_path || s->max_communities != rs->limit_communities;
-	s->max_as_path = rs->limit_as_path;
-	s->max_communities = rs->limit_communities;
-	for (size_t i = 0; i < rs->n_connections && err == 0; i++)
-		err = apply_connection(s, config, rs, &rs->connections[i]);
-	if (s->revalidate)
-		vrs_table_revalidate(s->table, reason_again, s);
-	s->revalidate = false;
-	vrs_table_configure(s->table, &tc);
-	s->io->sweeping = true;
-	atomic_fetch_add(&s->generation, 1);
-	return err;
-}
-
-struct vrs_server *vrs_server_new(struct vrs_io *io, const struct vrs_cfg_route_server *rs)
-{
-	struct vrs_server *s = calloc(1, sizeof(*s));
-	struct vrs_table_config tc = table_config(rs);
-
-	if (s == NULL)
-		return NULL;
-	s->io = io;
-	s->name = strdup(rs->name);
-	s->asn = rs->asn;
-	memcpy(s->router_ips, rs->router_ips, sizeof(s->router_ips));
-	s->n_router_ips = rs->n_router_ips;
-	s->table = vrs_table_new(io->reclaim, &tc);
-	s->rib = s->table != NULL ? vrs_rib_new(io->propagation, s->table) : NULL;
-	if (s->name == NULL || s->rib == NULL) {
-		vrs_table_free(s->table);
-		free(s->name);
-		free(s);
-		return NULL;
-	}
-	s->next = io->servers;
-	io->servers = s;
-	return s;
-}
-
-void vrs_server_close(struct vrs_server *s, enum vrs_bgp_cease subcode, const char *text)
-{
-	for (struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next) {
-		n->enabled = false;
-		vrs_session_stop(n->session, subcode, text);
-	}
-}
-
-void vrs_server_drop_neighbors(struct vrs_server *s)
-{
-	while (s->neighbors != NULL)
-		neighbor_remove(s, s->neighbors, VRS_BGP_CEASE_DECONFIGURED, NULL);
-}
-
-void vrs_server_free(struct vrs_server *s)
-{
-	struct vrs_server **link = &s->io->servers;
-
-	vrs_server_drop_neighbors(s);
-	while (*link != s)
-		link = &(*link)->next;
-	*link = s->next;
-	vrs_table_free(s->table);
-	free(s->hop_prefixes);
-	free(s->name);
-	free(s);
-}
 
 /* --- The thread --- */
 
@@ -787,10 +313,11 @@ static void on_woke(void *ctx)
 	vrs_wheel_touch(&io->wheel, now);
 }
 
-int vrs_io_init(struct vrs_io *io, struct vrs_transport *transport,
+int vrs_io_init(struct vrs_io *io, unsigned index, struct vrs_transport *transport,
 	struct vrs_propagation *propagation, enum vrs_reclaim_mode mode, uint64_t seed)
 {
 	memset(io, 0, sizeof(*io));
+	io->index = index;
 	io->transport = transport;
 	io->propagation = propagation;
 	transport->accept = vrs_session_accept;
@@ -832,7 +359,7 @@ void vrs_io_wake(void *ctx)
 
 void vrs_io_take_dead(struct vrs_io *io)
 {
-	struct vrs_export *x = vrs_propagation_take_dead(io->propagation);
+	struct vrs_export *x = vrs_propagation_take_dead(io->propagation, io->index);
 
 	while (x != NULL) {
 		struct vrs_export *next = x->next_dead;
@@ -861,6 +388,32 @@ static bool has_output(const struct vrs_io *io)
 				vrs_session_queued(n->session) < VRS_CONN_HIGH_WATER)
 				return true;
 	return false;
+}
+
+/* Whether other I/O threads have handed something on. */
+static bool has_changes(const struct vrs_io *io)
+{
+	for (const struct vrs_server *s = io->servers; s != NULL; s = s->next)
+		if (vrs_shards_waiting(s->table))
+			return true;
+	return false;
+}
+
+/* Sessions that wait for room in other threads' rings go on when there is some. */
+static void unpark(struct vrs_io *io)
+{
+	io->parked = false;
+	for (struct vrs_server *s = io->servers; s != NULL; s = s->next) {
+		bool full = vrs_shards_full(s->table);
+
+		for (struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next) {
+			if (!vrs_session_parked(n->session))
+				continue;
+			io->parked |= full;
+			if (!full)
+				vrs_session_resume(n->session);
+		}
+	}
 }
 
 /* Milliseconds until something is due, at most `limit` (-1 = no limit). */
@@ -908,10 +461,13 @@ int vrs_io_timeout(struct vrs_io *io, int timeout_ms)
 		timeout_ms = 0;
 	else if (limbo.limbo_objects > 0 && (timeout_ms < 0 || timeout_ms > 20))
 		timeout_ms = 20;
+	/* Other threads do not say how far they have come. */
+	if ((io->parked || io->unsettled != NULL) && (timeout_ms < 0 || timeout_ms > 1))
+		timeout_ms = 1;
 	if (timeout_ms != 0) {
 		atomic_exchange(&io->asleep, 1);
 		if (atomic_load(&io->mailbox.n) > 0 || atomic_load(&io->stop) || has_output(io) ||
-			atomic_load(&io->propagation->dead) != NULL)
+			has_changes(io) || atomic_load(&io->propagation->dead[io->index]) != NULL)
 			timeout_ms = 0;
 	}
 	return sleep_ms(io, timeout_ms);
@@ -929,6 +485,8 @@ bool vrs_io_turn(struct vrs_io *io, int timeout_ms)
 	vrs_io_take_dead(io);
 	any |= send_all(io);
 	tables(io);
+	if (io->parked)
+		unpark(io);
 	vrs_count(&io->counters.turns, 1);
 	return any || io->sweeping;
 }

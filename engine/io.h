@@ -26,6 +26,7 @@
 #include "io/session/session.h"
 #include "io/transport.h"
 #include "rib/base/log.h"
+#include "rib/shards.h"
 
 struct vrs_io;
 struct vrs_server;
@@ -41,6 +42,7 @@ struct vrs_neighbor {
 	uint8_t instance;
 	uint8_t class; /* enum vrs_peer_class */
 	bool ibgp;
+	struct vrs_path_source source;    /* Of its paths, while Established. */
 	struct vrs_session_config config; /* As the session was made with, or has taken over. */
 	struct vrs_addr own[2];           /* The instance's addresses, by family. */
 	bool enabled;
@@ -52,7 +54,7 @@ struct vrs_neighbor {
 	uint64_t replaced;  /* Of these, replacements not subtracted yet. */
 	uint64_t announced; /* Prefixes since it was last settled (engine/limits.h). */
 	struct vrs_limits_seen {
-		uint64_t added, removed, failed; /* Of the table's peer, then. */
+		uint64_t added, removed, failed, refused; /* Of the RIB's peer, then. */
 	} seen;
 	struct vrs_neighbor *next_unsettled;
 	bool unsettled;
@@ -66,10 +68,33 @@ struct vrs_neighbor {
 	int slot;                  /* In the table, while Established; -1 otherwise. */
 };
 
-/** A route server, as its I/O thread knows it. */
+/** Which I/O thread has a bgpConnection's sessions: for as long as it is configured. */
+struct vrs_server_owner {
+	char *connection;
+	unsigned io;
+};
+
+/**
+ * A route server, as one I/O thread knows it: its part of the RIB (rib/shards.h) and the sessions that
+ * are at home there. The *head* is the part of the first I/O thread; others know the server by it.
+ */
 struct vrs_server {
 	struct vrs_server *next;
 	struct vrs_io *io;
+	struct vrs_server *head;
+	struct vrs_server **parts; /* By I/O thread. */
+	unsigned n_parts;
+	struct vrs_shards *shards;
+
+	/* The head's. */
+	struct vrs_server_owner *owners; /* Changed while no I/O thread looks. */
+	size_t n_owners;
+	_Atomic uint64_t shed_ms; /* When a session was closed for memoryLimit last. */
+
+	/* The part's. */
+	_Atomic uint64_t own_bytes; /* Of its table, */
+	_Atomic uint64_t own_trees; /* and of the trees in it. */
+	_Atomic uint32_t largest;   /* Paths of the session here that has most. */
 	char *name;
 	uint32_t asn;
 	struct vrs_addr router_ips[4];
@@ -86,13 +111,12 @@ struct vrs_server {
 	uint32_t max_as_path; /* limits.asPathLength; 0 = none. */
 	uint32_t max_communities;
 	uint64_t memory_limit; /* Bytes; 0 = none. */
-	uint64_t shed_ms;      /* When a session was closed for memoryLimit last. */
 	uint64_t over_ms;      /* Since when memory is over 110 %; 0 = it is not. */
 	struct vrs_log_limit log_limit;
 	_Atomic uint64_t memory_used;
 	_Atomic uint32_t memory;     /* enum vrs_memory_state */
 	_Atomic bool dead;           /* Being removed: whoever looks at it is to let go. */
-	_Atomic uint32_t users;      /* Models that name it: it is freed after the last of them. */
+	_Atomic uint32_t users;      /* Head: models that name it: freed after the last of them. */
 	_Atomic uint64_t generation; /* Configurations applied. */
 };
 
@@ -124,6 +148,7 @@ struct vrs_io {
 	struct vrs_transport *transport;
 	struct vrs_wheel wheel;
 	struct vrs_reclaim *reclaim;
+	unsigned index; /* Among the engine's. */
 	struct vrs_propagation *propagation;
 	struct vrs_mailbox mailbox;
 	uint32_t inline_changes; /* So many are propagated here when propagation sleeps. */
@@ -132,6 +157,7 @@ struct vrs_io {
 	_Atomic uint32_t asleep;        /* Waits in the transport's poll. */
 	_Atomic bool stop;
 	bool sweeping;              /* Tables have more to do. */
+	bool parked;                /* Sessions wait for other I/O threads' tables. */
 	uint64_t woke_ms, asked_ms; /* When poll() was last left, and how long it was to wait. */
 	struct vrs_io_counters counters;
 	uint64_t seed;
@@ -141,7 +167,7 @@ struct vrs_io {
 
 /** @param transport  Taken, also on failure. @param seed  Of timers' jitter. The clock is that of
  *  @p propagation. @return 0 or a negative errno. */
-VRS_NODISCARD int vrs_io_init(struct vrs_io *io, struct vrs_transport *transport,
+VRS_NODISCARD int vrs_io_init(struct vrs_io *io, unsigned index, struct vrs_transport *transport,
 	struct vrs_propagation *propagation, enum vrs_reclaim_mode mode, uint64_t seed);
 
 /** Servers are gone. */
@@ -163,16 +189,57 @@ bool vrs_io_turn(struct vrs_io *io, int timeout_ms);
 /** Run until io->stop. The thread is RCU-registered. */
 void vrs_io_run(struct vrs_io *io);
 
-/** A server with a table, in the I/O thread's list but without sessions. NULL: out of memory. */
-struct vrs_server *vrs_server_new(struct vrs_io *io, const struct vrs_cfg_route_server *rs)
-	VRS_NODISCARD;
+/** A route server with a part for each of @p n I/O threads, in none of their lists yet. NULL: out of memory.
+ *  @return The head. Any thread. */
+struct vrs_server *vrs_server_new(
+	struct vrs_io *const *ios, unsigned n, const struct vrs_cfg_route_server *rs) VRS_NODISCARD;
+
+/** Put a part into its I/O thread's list, or take it out. */
+void vrs_server_link(struct vrs_server *s);
+void vrs_server_unlink(struct vrs_server *s);
+
+/** Choose an I/O thread for each connection that has none: the one with the fewest. Before the parts are
+ *  brought in line; none is looking. @return 0 or -ENOMEM. */
+VRS_NODISCARD int vrs_server_assign(struct vrs_server *head, const struct vrs_cfg_route_server *rs);
 
 /**
- * Bring a server in line with its configuration: sessions that did not change stay as they
+ * Bring a part in line with its configuration: sessions that did not change stay as they
  * are, others are made, closed (Cease 3) or made anew (Cease 6). @return 0 or -ENOMEM.
  */
 VRS_NODISCARD int vrs_server_apply(struct vrs_server *s, const struct vrs_config *config,
 	const struct vrs_cfg_route_server *rs);
+
+/** Why a peer's attribute set may not be used, whatever the prefix. @param canonical  Its bytes. */
+enum vrs_path_reason vrs_server_reason(const struct vrs_server *s,
+	const struct vrs_path_source *source, const uint8_t *canonical, size_t size,
+	const struct vrs_attrs_info *info);
+
+/** What sessions call. */
+extern const struct vrs_session_ops vrs_neighbor_ops;
+
+static inline uint8_t vrs_family_bit(enum vrs_afi afi)
+{
+	return afi == VRS_AFI_IP6 ? VRS_BGP_IP6 : VRS_BGP_IP4;
+}
+
+/** Prefixes with a usable best path and paths, of all parts. Any thread. */
+static inline uint64_t vrs_server_n_usable(const struct vrs_server *s)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < s->n_parts; i++)
+		n += atomic_load(&s->shards->tables[i]->n_usable);
+	return n;
+}
+
+static inline uint64_t vrs_server_n_paths(const struct vrs_server *s)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < s->n_parts; i++)
+		n += atomic_load(&s->shards->tables[i]->n_paths);
+	return n;
+}
 
 /** Ask a peer for all its routes again. @return false when it cannot be asked (no route refresh). */
 bool vrs_neighbor_ask_again(struct vrs_neighbor *n);
@@ -183,8 +250,12 @@ void vrs_server_close(struct vrs_server *s, enum vrs_bgp_cease subcode, const ch
 /** Free its closed sessions. */
 void vrs_server_drop_neighbors(struct vrs_server *s);
 
-/** Free it and its table; its RIB has left propagation and its exports have come back. */
-void vrs_server_free(struct vrs_server *s);
+/** Free a part's table, on its I/O thread; it is out of the list, its RIB has left propagation, its exports
+ *  have come back, and the other parts' tables have nothing for it. */
+void vrs_server_free_table(struct vrs_server *s);
+
+/** Free what is left when all tables are. */
+void vrs_server_free(struct vrs_server *head);
 
 /** Free exports that propagation has handed back. */
 void vrs_io_take_dead(struct vrs_io *io);

@@ -9,6 +9,7 @@
 
 enum {
 	RESTART_MS = 60000,
+	LOST_RESTART_MS = 10000,
 	RECOUNT_MS = 1000,
 	OVER_MS = 2000,
 	SHED_GAP_MS = 5000,
@@ -32,6 +33,15 @@ static uint32_t table_limit(const struct vrs_neighbor *n)
 static struct vrs_table_peer *peer_of(const struct vrs_neighbor *n)
 {
 	return vrs_table_peer(n->server->table, (uint16_t)n->slot);
+}
+
+struct vrs_shards_peer_stat vrs_limits_stat(const struct vrs_neighbor *n)
+{
+	vrs_rcu_enter();
+	struct vrs_shards_peer_stat stat =
+		vrs_shards_peer_stat(n->server->table, (uint16_t)n->slot);
+	vrs_rcu_leave();
+	return stat;
 }
 
 /* More routes than the peer may send: the session may end here. */
@@ -65,7 +75,7 @@ void vrs_limits_set(struct vrs_neighbor *n, const struct vrs_cfg_route_server *r
 	bool up = n->slot >= 0;
 
 	if (up && rs->limit_counting_azure && !n->count_azure) {
-		n->counted = peer_of(n)->n_paths;
+		n->counted = vrs_limits_stat(n).n_paths;
 		n->replaced = 0;
 	}
 	n->count_azure = rs->limit_counting_azure;
@@ -76,16 +86,16 @@ void vrs_limits_set(struct vrs_neighbor *n, const struct vrs_cfg_route_server *r
 	}
 	if (!up)
 		return;
-	n->server->revalidate |= peer_of(n)->limit != table_limit(n);
-	peer_of(n)->limit = table_limit(n);
-	check(n, peer_of(n)->n_paths);
+	n->server->revalidate |=
+		atomic_exchange(&peer_of(n)->limit, table_limit(n)) != table_limit(n);
+	check(n, vrs_limits_stat(n).n_paths);
 }
 
 void vrs_limits_up(struct vrs_neighbor *n)
 {
 	n->max_warned = false;
 	n->seen = (struct vrs_limits_seen){0};
-	peer_of(n)->limit = table_limit(n);
+	atomic_store(&peer_of(n)->limit, table_limit(n));
 }
 
 static void unsettle(struct vrs_neighbor *n)
@@ -141,9 +151,14 @@ void vrs_limits_settle(struct vrs_neighbor *n)
 
 	vrs_table_flush(s->table);
 	settled(n);
-	const struct vrs_table_peer *peer = peer_of(n);
+	struct vrs_shards_peer_stat stat = vrs_limits_stat(n);
 	struct vrs_limits_seen was = n->seen;
-	n->seen = (struct vrs_limits_seen){peer->n_added, peer->n_removed, peer->n_failed};
+	n->seen.added = stat.n_added;
+	n->seen.removed = stat.n_removed;
+	n->seen.failed = stat.n_failed;
+	/* What other tables have still to do is accounted for later. */
+	if (vrs_shards_pending(s->table))
+		unsettle(n);
 	if (n->seen.failed != was.failed) {
 		vrs_count(&s->io->counters.out_of_memory, n->seen.failed - was.failed);
 		vrs_log_limited(&n->log_limit, s->io->wheel.now_ms, VRS_LOG_ERROR,
@@ -152,23 +167,37 @@ void vrs_limits_settle(struct vrs_neighbor *n)
 	if (n->count_azure)
 		count_azure(n, n->seen.added - was.added, n->seen.removed - was.removed);
 	n->announced = 0;
-	check(n, peer->n_paths);
+	if (peer_of(n)->n_lost > 0)
+		vrs_session_restart(
+			n->session, VRS_BGP_CEASE_RESOURCES, "out of memory", LOST_RESTART_MS);
+	else
+		check(n, stat.n_paths);
 }
 
 void vrs_limits_updated(struct vrs_neighbor *n, uint32_t announced)
 {
-	uint64_t have = n->count_azure ? n->counted : peer_of(n)->n_paths;
-
 	n->announced += announced;
 	unsettle(n);
-	if (n->max_prefixes != 0 && have + n->announced > n->max_prefixes)
+	if (n->max_prefixes == 0)
+		return;
+	uint64_t have = n->count_azure ? n->counted : vrs_limits_stat(n).n_paths;
+	if (have + n->announced > n->max_prefixes)
 		vrs_limits_settle(n);
 }
 
 void vrs_limits_settle_all(struct vrs_io *io)
 {
-	while (io->unsettled != NULL)
-		vrs_limits_settle(io->unsettled);
+	struct vrs_neighbor *n = io->unsettled, *next;
+
+	/* Those that are not done with come into the list again. */
+	io->unsettled = NULL;
+	for (struct vrs_neighbor *m = n; m != NULL; m = m->next_unsettled)
+		m->unsettled = false;
+	for (; n != NULL; n = next) {
+		next = n->next_unsettled;
+		if (n->slot >= 0)
+			vrs_limits_settle(n);
+	}
 }
 
 /* --- Lengths --- */
@@ -197,22 +226,45 @@ bool vrs_limits_lengths_ok(
 
 /* --- Memory of a route server --- */
 
+static struct vrs_neighbor *largest_of(struct vrs_server *s, uint32_t *most)
+{
+	struct vrs_neighbor *largest = NULL;
+
+	*most = 0;
+	for (struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next) {
+		uint32_t paths = n->slot >= 0 ? vrs_limits_stat(n).n_paths : 0;
+
+		if (paths <= *most)
+			continue;
+		*most = paths;
+		largest = n;
+	}
+	return largest;
+}
+
+/* Whether a session of another part has as many paths: of equal ones the first part's goes. */
+static bool others_are_larger(const struct vrs_server *s, uint32_t most)
+{
+	for (unsigned i = 0; i < s->n_parts; i++) {
+		uint32_t theirs = atomic_load_explicit(&s->parts[i]->largest, memory_order_relaxed);
+
+		if (s->parts[i] != s && (theirs > most || (theirs == most && i < s->io->index)))
+			return true;
+	}
+	return false;
+}
+
 /* The session with the most paths gives way, one at a time. */
 static void close_largest(struct vrs_server *s)
 {
-	struct vrs_neighbor *largest = NULL;
-	uint32_t most = 0;
+	uint32_t most;
+	struct vrs_neighbor *largest = largest_of(s, &most);
 
-	for (struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next) {
-		if (n->slot < 0 || peer_of(n)->n_paths <= most)
-			continue;
-		most = peer_of(n)->n_paths;
-		largest = n;
-	}
+	atomic_store_explicit(&s->largest, most, memory_order_relaxed);
 	/* One that has next to nothing would go for nothing. */
-	if (largest == NULL || most < atomic_load(&s->table->n_paths) / 16)
+	if (largest == NULL || most < vrs_server_n_paths(s) / 16 || others_are_larger(s, most))
 		return;
-	s->shed_ms = s->io->wheel.now_ms;
+	atomic_store(&s->head->shed_ms, s->io->wheel.now_ms);
 	vrs_count(&s->io->counters.memory_sheds, 1);
 	vrs_log(VRS_LOG_ERROR, "%s/%s instance %u: closed for 60 s: memoryLimit, %u paths", s->name,
 		largest->name, largest->instance, most);
@@ -220,14 +272,20 @@ static void close_largest(struct vrs_server *s)
 		largest->session, VRS_BGP_CEASE_RESOURCES, "memory limit reached", RESTART_MS);
 }
 
+uint64_t vrs_limits_shed(const struct vrs_neighbor *n)
+{
+	return n->n_shed + vrs_limits_stat(n).n_refused - n->seen.refused;
+}
+
 /* Ask for what was not taken. */
 static void ask_again(struct vrs_server *s)
 {
 	for (struct vrs_neighbor *n = s->neighbors, *next; n != NULL; n = next) {
 		next = n->next;
-		if (n->slot < 0 || (n->n_shed == 0 && peer_of(n)->n_refused == 0))
+		if (n->slot < 0 || vrs_limits_shed(n) == 0)
 			continue;
-		n->n_shed = peer_of(n)->n_refused = 0;
+		n->n_shed = 0;
+		n->seen.refused = vrs_limits_stat(n).n_refused;
 		if (!vrs_neighbor_ask_again(n))
 			vrs_session_restart(n->session, VRS_BGP_CEASE_RESOURCES,
 				"routes not taken for want of memory", 1);
@@ -257,16 +315,23 @@ static bool must_close(struct vrs_server *s, uint64_t used)
 	}
 	if (s->over_ms == 0)
 		s->over_ms = now;
+	uint64_t shed_ms = atomic_load(&s->head->shed_ms);
 	return now - s->over_ms >= OVER_MS && s->table->n_down == 0 &&
-		(s->shed_ms == 0 || now - s->shed_ms >= SHED_GAP_MS);
+		(shed_ms == 0 || now >= shed_ms + SHED_GAP_MS);
 }
 
 void vrs_limits_memory(struct vrs_server *s)
 {
-	uint64_t limit = s->memory_limit, used = vrs_table_bytes(s->table);
+	uint64_t limit = s->memory_limit, used = 0, trees = 0;
+
+	atomic_store_explicit(&s->own_bytes, vrs_table_bytes(s->table), memory_order_relaxed);
+	atomic_store_explicit(&s->own_trees, vrs_table_tree_bytes(s->table), memory_order_relaxed);
+	for (unsigned i = 0; i < s->n_parts; i++) {
+		used += atomic_load_explicit(&s->parts[i]->own_bytes, memory_order_relaxed);
+		trees += atomic_load_explicit(&s->parts[i]->own_trees, memory_order_relaxed);
+	}
 	/* The snapshot comes to have as large a tree, a little later: count it from the start. */
-	used += VRS_MAX(atomic_load_explicit(&s->rib->bytes, memory_order_relaxed),
-		vrs_table_tree_bytes(s->table));
+	used += VRS_MAX(atomic_load_explicit(&s->rib->bytes, memory_order_relaxed), trees);
 	enum vrs_memory_state was = atomic_load_explicit(&s->memory, memory_order_relaxed);
 	enum vrs_memory_state now = state_of(used, limit, was);
 
@@ -277,10 +342,11 @@ void vrs_limits_memory(struct vrs_server *s)
 		return;
 	atomic_store_explicit(&s->memory, now, memory_order_relaxed);
 	s->table->refuse_new = now == VRS_MEMORY_FULL;
-	vrs_log_limited(&s->log_limit, s->io->wheel.now_ms,
-		now == VRS_MEMORY_OK ? VRS_LOG_INFO : VRS_LOG_WARNING,
-		"%s: memory %s: %llu of %llu bytes", s->name, vrs_memory_state_str(now),
-		(unsigned long long)used, (unsigned long long)limit);
+	if (s == s->head)
+		vrs_log_limited(&s->log_limit, s->io->wheel.now_ms,
+			now == VRS_MEMORY_OK ? VRS_LOG_INFO : VRS_LOG_WARNING,
+			"%s: memory %s: %llu of %llu bytes", s->name, vrs_memory_state_str(now),
+			(unsigned long long)used, (unsigned long long)limit);
 	if (now == VRS_MEMORY_OK)
 		ask_again(s);
 }

@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "rib/decide.h"
+#include "rib/shards.h"
 
 struct vrs_cfg_bgp_connection;
 struct vrs_cfg_route_server;
@@ -59,6 +60,12 @@ void vrs_limits_updated(struct vrs_neighbor *n, uint32_t announced);
 
 /** Account for what a peer's UPDATEs did since it was last settled. The session may end here. */
 void vrs_limits_settle(struct vrs_neighbor *n);
+
+/** The peer's counters in all tables, while its slot is known. */
+struct vrs_shards_peer_stat vrs_limits_stat(const struct vrs_neighbor *n);
+
+/** Prefixes not kept for want of memory since it was asked for them. */
+uint64_t vrs_limits_shed(const struct vrs_neighbor *n);
 
 /** Settle all who sent something; their tables have nothing queued afterwards. */
 void vrs_limits_settle_all(struct vrs_io *io);

@@ -301,8 +301,9 @@ static int run(const struct options *o, struct vrs_config *config)
 	char *http =
 		config->process.http_listen != NULL ? strdup(config->process.http_listen) : NULL;
 	char *path = strdup(socket_path);
-	struct vrs_transport *transport = vrs_kernel_transport_new();
-	int transport_err = transport == NULL ? -errno : 0;
+	struct vrs_transport *transports[VRS_CFG_IO_THREADS_MAX];
+	unsigned n_ios = VRS_MAX(config->process.io_threads, 1u);
+	int transport_err = vrs_kernel_transports_new(n_ios, transports);
 	const char *what = "BGP transport (epoll, eventfd, /dev/null)";
 	struct vrs_api *api = NULL;
 	struct vrs_engine e;
@@ -322,7 +323,7 @@ static int run(const struct options *o, struct vrs_config *config)
 	err = path == NULL ? -ENOMEM : transport_err;
 	if (err == 0) {
 		what = "wakers of the engine's threads (eventfd)";
-		err = vrs_engine_init(&e, transport,
+		err = vrs_engine_init_many(&e, transports, n_ios,
 			&(struct vrs_engine_options){.threaded = config->process.io_threads > 0});
 	}
 	if (err != 0) {

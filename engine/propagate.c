@@ -28,7 +28,7 @@ struct vrs_idle_group {
 };
 
 int vrs_propagation_init(struct vrs_propagation *p, enum vrs_reclaim_mode mode,
-	void (*wake_io)(void *ctx), void *wake_io_ctx)
+	void (*wake_io)(void *ctx, uint64_t which), void *wake_io_ctx)
 {
 	memset(p, 0, sizeof(*p));
 	p->wake_io = wake_io;
@@ -171,7 +171,7 @@ static void give_back(struct vrs_rib *rib, uint32_t index)
 
 	if (!(atomic_load(&e->export) & VRS_EXPORT_EMPTY))
 		return;
-	rib->gave_back = true;
+	rib->gave_back |= 1ull << vrs_rib_table(rib, index)->index;
 	if (!vrs_table_give_back(vrs_rib_table(rib, index), index >> rib->bits))
 		(void)!vrs_bitset_add(&rib->retry, index);
 }
@@ -208,11 +208,11 @@ void vrs_propagation_close(struct vrs_propagation *p, struct vrs_export *x)
 	vrs_waker_wake(&p->waker);
 }
 
-struct vrs_export *vrs_propagation_take_dead(struct vrs_propagation *p)
+struct vrs_export *vrs_propagation_take_dead(struct vrs_propagation *p, unsigned home)
 {
-	if (atomic_load_explicit(&p->dead, memory_order_relaxed) == NULL)
+	if (atomic_load_explicit(&p->dead[home], memory_order_relaxed) == NULL)
 		return NULL;
-	return atomic_exchange_explicit(&p->dead, NULL, memory_order_acquire);
+	return atomic_exchange_explicit(&p->dead[home], NULL, memory_order_acquire);
 }
 
 static bool take_exports(struct vrs_propagation *p)
@@ -224,16 +224,18 @@ static bool take_exports(struct vrs_propagation *p)
 	struct vrs_export *incoming =
 		atomic_exchange_explicit(&p->incoming, NULL, memory_order_acquire);
 	bool any = closing != NULL || incoming != NULL;
+	uint64_t which = 0;
 
 	for (struct vrs_export *x = incoming; x != NULL; x = x->next_incoming)
 		vrs_export_start(x);
 	for (struct vrs_export *x = closing, *next; x != NULL; x = next) {
 		next = x->next_closing;
 		vrs_export_stop(x);
-		stack_push(&p->dead, x, &x->next_dead);
+		which |= 1ull << x->peer.home;
+		stack_push(&p->dead[x->peer.home], x, &x->next_dead);
 	}
-	if (closing != NULL)
-		p->wake_io(p->wake_io_ctx);
+	if (which != 0)
+		p->wake_io(p->wake_io_ctx, which);
 	return any;
 }
 
@@ -374,7 +376,7 @@ static void groups(struct vrs_rib *rib)
 
 		if (group_free(rib, &rib->idle[i]) &&
 			vrs_spsc_push(&vrs_rib_table(rib, id)->groups.done, id)) {
-			rib->gave_back = true;
+			rib->gave_back |= 1ull << vrs_rib_table(rib, id)->index;
 			continue;
 		}
 		rib->idle[kept++] = rib->idle[i];
@@ -451,7 +453,7 @@ static bool rib_turn(struct vrs_propagation *p, struct vrs_rib *rib, uint64_t no
 	return more;
 }
 
-static bool rib_export(struct vrs_rib *rib, uint64_t now_ms, bool *pushed)
+static bool rib_export(struct vrs_rib *rib, uint64_t now_ms, uint64_t *pushed)
 {
 	bool more = vrs_export_run(rib, now_ms, pushed);
 	struct vrs_export_stat stat = vrs_export_stat(rib);
@@ -481,7 +483,8 @@ bool vrs_propagation_turn(struct vrs_propagation *p)
 {
 	uint64_t now_ms = vrs_clock_ms(&p->clock);
 	uint64_t versions = atomic_load_explicit(&p->versions, memory_order_relaxed);
-	bool more = vrs_mailbox_run(&p->mailbox) > 0, pushed = false;
+	bool more = vrs_mailbox_run(&p->mailbox) > 0;
+	uint64_t pushed = 0;
 
 	vrs_rcu_enter();
 	more |= take_exports(p);
@@ -491,10 +494,10 @@ bool vrs_propagation_turn(struct vrs_propagation *p)
 		more |= rib_export(rib, now_ms, &pushed);
 		groups(rib);
 		pushed |= rib->gave_back;
-		rib->gave_back = false;
+		rib->gave_back = 0;
 	}
-	if (pushed)
-		p->wake_io(p->wake_io_ctx);
+	if (pushed != 0)
+		p->wake_io(p->wake_io_ctx, pushed);
 	if (atomic_load_explicit(&p->versions, memory_order_relaxed) != versions)
 		vrs_propagation_tell(p);
 	vrs_reclaim_turn(p->reclaim);

@@ -59,7 +59,7 @@ struct vrs_rib {
 	uint16_t *entry_refs; /* By entry: groups that have it told or pending. */
 	uint32_t cap_entries;
 	struct vrs_bitset retry; /* Entries that found no memory; looked at again. */
-	bool gave_back;          /* Something for the writer since the last turn. */
+	uint64_t gave_back;      /* Writers that got something since the last turn, a bit each. */
 	uint32_t next_table;     /* Whose changes are taken next. */
 	_Atomic bool branch_to_branch;
 	_Atomic uint64_t n_deltas;
@@ -84,8 +84,8 @@ struct vrs_propagation {
 	struct vrs_rib *ribs;
 	struct vrs_export *_Atomic incoming; /* Submitted by I/O threads. */
 	struct vrs_export *_Atomic closing;
-	struct vrs_export *_Atomic dead; /* Handed back to the I/O thread. */
-	void (*wake_io)(void *ctx);
+	struct vrs_export *_Atomic dead[VRS_SHARDS_MAX]; /* Handed back, by I/O thread. */
+	void (*wake_io)(void *ctx, uint64_t which);
 	void *wake_io_ctx;
 	struct vrs_clock clock;
 	pthread_mutex_t watch_lock;
@@ -97,9 +97,9 @@ struct vrs_propagation {
 	_Atomic bool stop;
 };
 
-/** @return 0 or a negative errno. */
+/** @param wake_io  Called when I/O threads have something to do, a bit each. @return 0 or a negative errno. */
 VRS_NODISCARD int vrs_propagation_init(struct vrs_propagation *p, enum vrs_reclaim_mode mode,
-	void (*wake_io)(void *ctx), void *wake_io_ctx);
+	void (*wake_io)(void *ctx, uint64_t which), void *wake_io_ctx);
 
 /** No RIB is left, no thread runs it. */
 void vrs_propagation_fini(struct vrs_propagation *p);
@@ -156,8 +156,8 @@ void vrs_rib_entry_put(struct vrs_rib *rib, uint32_t index);
 void vrs_propagation_submit(struct vrs_propagation *p, struct vrs_export *x);
 void vrs_propagation_close(struct vrs_propagation *p, struct vrs_export *x);
 
-/** I/O thread: exports that propagation is done with, linked by next_dead. */
-struct vrs_export *vrs_propagation_take_dead(struct vrs_propagation *p);
+/** I/O thread @p home: its exports that propagation is done with, linked by next_dead. */
+struct vrs_export *vrs_propagation_take_dead(struct vrs_propagation *p, unsigned home);
 
 /** Work for a bounded while. @return Whether there is more to do at once. */
 bool vrs_propagation_turn(struct vrs_propagation *p);

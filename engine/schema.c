@@ -94,7 +94,7 @@ static const struct vrs_schema_row schema[] = {
 		.help = "local TCP port of every BGP session"},
 	{"process", "ioThreads", VRS_SCHEMA_UINT, FIELD(vrs_cfg_process, io_threads), .min = 0, .max = 256,
 		.fallback = "1", .since = "0.1",
-		.help = "threads that read sessions; 0: the main thread does everything; over 1 is not built"},
+		.help = "threads that read sessions, each with a part of every RIB (64 at most); 0: the main thread does everything"},
 	{"process", "transport", VRS_SCHEMA_OBJECT, .object = "process.transport", .since = "0.1",
 		.help = "what carries TCP"},
 	{"process", "instance", VRS_SCHEMA_ANY, VRS_SCHEMA_LATER, .since = "0.1",

@@ -349,16 +349,18 @@ static uint32_t log_blocks(uint32_t deltas)
 	return blocks;
 }
 
-static int engine_up(struct vrs *v, bool threaded, const struct vrs_options *o)
+static int engine_up(struct vrs *v, unsigned io_threads, const struct vrs_options *o)
 {
 	struct vrs_propagation *p = &v->engine.propagation;
-	struct vrs_transport *transport = vrs_kernel_transport_new();
+	struct vrs_transport *transports[VRS_CFG_IO_THREADS_MAX];
+	unsigned n = VRS_MAX(io_threads, 1u);
+	int err = vrs_kernel_transports_new(n, transports);
 
-	if (transport == NULL)
-		return -errno;
+	if (err != 0)
+		return err;
 	/* Cursors and pins may outlast what they read: waiting for them would be for their host. */
-	int err = vrs_engine_init(&v->engine, transport,
-		&(struct vrs_engine_options){.threaded = threaded, .old_model_ms = 1});
+	err = vrs_engine_init_many(&v->engine, transports, n,
+		&(struct vrs_engine_options){.threaded = io_threads > 0, .old_model_ms = 1});
 	if (err != 0)
 		return err;
 	p->log_blocks = log_blocks(OPTION(o, delta_log, p->log_blocks * 1024));
@@ -415,7 +417,7 @@ int vrs_open(struct vrs **out, const char *yaml, size_t size, const struct vrs_o
 	if (err == 0)
 		err = parse(v, yaml, size, report, report_size, &config);
 	if (err == 0) {
-		err = engine_up(v, config->process.io_threads > 0, options);
+		err = engine_up(v, config->process.io_threads, options);
 		if (err != 0)
 			vrs_config_free(config);
 	}
@@ -530,11 +532,11 @@ struct counting {
 	struct vrs_status *to;
 };
 
-static void count_sessions(void *arg)
+static void count_sessions(void *arg, struct vrs_io *io)
 {
 	struct counting *c = arg;
 
-	for (const struct vrs_server *s = c->e->io.servers; s != NULL; s = s->next) {
+	for (const struct vrs_server *s = io->servers; s != NULL; s = s->next) {
 		for (const struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next) {
 			c->to->sessions++;
 			c->to->sessions_up += n->slot >= 0;
@@ -551,8 +553,10 @@ static void count_ribs(void *arg)
 		struct vrs_snapshot_stat pins;
 
 		vrs_snapshot_stat(r->snapshot, now, &pins);
-		c->to->prefixes += atomic_load(&r->table->n_usable);
-		c->to->paths += atomic_load(&r->table->n_paths);
+		for (uint32_t i = 0; i < r->n_tables; i++) {
+			c->to->prefixes += atomic_load(&r->tables[i]->n_usable);
+			c->to->paths += atomic_load(&r->tables[i]->n_paths);
+		}
 		c->to->deltas += atomic_load(&r->n_deltas);
 		c->to->pins += pins.pinned_versions;
 		c->to->pinned_bytes += pins.pinned_bytes;
@@ -569,7 +573,7 @@ int vrs_status_get(struct vrs *v, struct vrs_status *out)
 		return -EPERM;
 	if (out->size < offsetof(struct vrs_status, pinned_bytes) + sizeof(s.pinned_bytes))
 		return -EINVAL;
-	int err = vrs_engine_call_io(&v->engine, count_sessions, &c);
+	int err = vrs_engine_call_parts(&v->engine, count_sessions, &c);
 	if (err == 0)
 		err = vrs_engine_call_propagation(&v->engine, count_ribs, &c);
 	if (err != 0)

@@ -55,10 +55,12 @@ enum vrs_preference {
 struct vrs_path_source {
 	struct vrs_addr addr; /**< The peer's address. */
 	uint32_t router_id;   /**< Its BGP Identifier, host order. */
+	uint32_t asn;         /**< Its AS. */
 	uint16_t connection;  /**< The bgpConnection; both sessions of one share it. */
 	uint8_t instance;     /**< 0 or 1. */
 	uint8_t class;        /**< enum vrs_peer_class. */
 	bool ebgp;
+	bool client; /**< We have the role of a route server towards it (RFC 9234). */
 };
 
 /** One candidate. All pointers are borrowed. */

@@ -96,9 +96,16 @@ void vrs_shards_fini(struct vrs_shards *s)
 		if (s->tables[i] != NULL)
 			vrs_reclaim_drain(s->tables[i]->reclaim);
 	for (unsigned i = 0; i < s->n; i++)
-		vrs_table_free(s->tables[i]);
+		vrs_shards_free_table(s, i);
 	vrs_mem_free(VRS_MEM_QUEUE, s->ops, s->n * s->n * sizeof(*s->ops));
 	vrs_mem_free(VRS_MEM_QUEUE, s->holds, s->n * s->n * sizeof(*s->holds));
+	s->n = 0;
+}
+
+void vrs_shards_free_table(struct vrs_shards *s, unsigned index)
+{
+	vrs_table_free(s->tables[index]);
+	s->tables[index] = NULL;
 }
 
 void vrs_shards_set_wake(
@@ -116,6 +123,26 @@ bool vrs_shards_full(const struct vrs_table *t)
 
 	for (unsigned to = 0; s != NULL && to < s->n; to++)
 		if (to != t->index && vrs_ring_length(ring(s, t->index, to)) > VRS_SHARDS_FULL)
+			return true;
+	return false;
+}
+
+bool vrs_shards_pending(const struct vrs_table *t)
+{
+	const struct vrs_shards *s = t->shards;
+
+	for (unsigned to = 0; s != NULL && to < s->n; to++)
+		if (to != t->index && vrs_ring_length(ring(s, t->index, to)) > 0)
+			return true;
+	return false;
+}
+
+bool vrs_shards_waiting(const struct vrs_table *t)
+{
+	const struct vrs_shards *s = t->shards;
+
+	for (unsigned from = 0; s != NULL && from < s->n; from++)
+		if (from != t->index && vrs_ring_length(ring(s, from, t->index)) > 0)
 			return true;
 	return false;
 }

@@ -58,12 +58,21 @@ VRS_NODISCARD int vrs_shards_init(struct vrs_shards *s, unsigned n,
 /** No thread uses them any more. */
 void vrs_shards_fini(struct vrs_shards *s);
 
+/** Free one table before, on its writer's thread: no other has or will have anything for it. */
+void vrs_shards_free_table(struct vrs_shards *s, unsigned index);
+
 /** @param wake  Called by any writer when it has something for another. May be NULL. */
 void vrs_shards_set_wake(
 	struct vrs_shards *s, void (*wake)(void *ctx, unsigned shard), void *wake_ctx);
 
 /** Whether another table is far behind with what @p t hands on. */
 bool vrs_shards_full(const struct vrs_table *t);
+
+/** Whether other tables have handed something on that @p t has not taken. Its writer. */
+bool vrs_shards_waiting(const struct vrs_table *t);
+
+/** Whether anything that @p t handed on has not been taken. Its writer. */
+bool vrs_shards_pending(const struct vrs_table *t);
 
 /** A peer's counters over all tables. Any thread, in a read section. */
 struct vrs_shards_peer_stat {

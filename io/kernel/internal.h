@@ -10,6 +10,7 @@
  * options) share.
  */
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "io/kernel/kernel.h"
@@ -23,13 +24,40 @@ enum {
 /* What an epoll event points to: the first member of each. */
 enum source { SOURCE_WAKE, SOURCE_LISTENER, SOURCE_CONN };
 
-struct listener {
-	enum source source;
-	struct listener *next;
+/* A listening socket of the family. Under its lock. */
+struct listening {
+	struct listening *next;
 	int fd;
 	struct vrs_addr local;
 	uint16_t port;
+	unsigned n_listeners;
+};
+
+/* A transport's share in one. */
+struct listener {
+	enum source source;
+	struct listener *next;
+	struct listening *listening;
+	int fd; /* Of listening. */
+	struct vrs_addr local;
+	uint16_t port;
 	unsigned n_endpoints;
+};
+
+/* Accepted by one transport, for a peer of another. */
+struct handed {
+	struct handed *next;
+	int fd;
+	struct vrs_addr local, remote;
+	uint16_t local_port, remote_port;
+};
+
+/* Transports that share listening sockets. */
+struct family {
+	pthread_mutex_t lock; /* Everything here, and every member's endpoints and inbox. */
+	struct listening *listening;
+	struct kernel **members;
+	unsigned n, n_left;
 };
 
 struct endpoint {
@@ -81,12 +109,15 @@ struct vrs_conn {
 
 struct kernel {
 	struct vrs_transport base;
+	struct family *family;
 	int epoll_fd, wake_fd;
 	int reserve_fd; /* given up for a moment to refuse a connection when descriptors are out */
 	bool deaf;      /* not even that: listeners are left alone until deaf_until_ms */
 	uint64_t deaf_until_ms;
 	enum source wake_source;
-	struct endpoint *endpoints;
+	struct endpoint *endpoints; /* Changed here alone, under the family's lock. */
+	struct handed *inbox;       /* Under the family's lock. */
+	_Atomic bool has_inbox;
 	struct listener *listeners;
 	struct listener *closed_listeners; /* freed by the next poll */
 	struct vrs_conn *conns;

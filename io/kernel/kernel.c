@@ -33,6 +33,49 @@ static struct endpoint *find_endpoint(
 	return NULL;
 }
 
+/* The family's socket for an address and port; made if there is none. Under the lock. */
+static int listening_get(
+	struct family *f, const struct vrs_addr *local, uint16_t port, struct listening **out)
+{
+	for (struct listening *l = f->listening; l != NULL; l = l->next) {
+		if (l->port == port && vrs_addr_equal(&l->local, local)) {
+			l->n_listeners++;
+			*out = l;
+			return 0;
+		}
+	}
+	struct listening *l = vrs_mem_zalloc(VRS_MEM_SESSION, sizeof(*l));
+	if (l == NULL)
+		return -ENOMEM;
+	l->fd = vrs_kernel_sock_listen(local, port);
+	if (l->fd < 0) {
+		int rc = l->fd;
+
+		vrs_mem_free(VRS_MEM_SESSION, l, sizeof(*l));
+		return rc;
+	}
+	l->local = *local;
+	l->port = port;
+	l->n_listeners = 1;
+	l->next = f->listening;
+	f->listening = l;
+	*out = l;
+	return 0;
+}
+
+static void listening_put(struct family *f, struct listening *l)
+{
+	struct listening **at = &f->listening;
+
+	if (--l->n_listeners > 0)
+		return;
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+	(void)close(l->fd);
+	vrs_mem_free(VRS_MEM_SESSION, l, sizeof(*l));
+}
+
 static int listener_get(
 	struct kernel *k, const struct vrs_addr *local, uint16_t port, struct listener **out)
 {
@@ -46,9 +89,10 @@ static int listener_get(
 	struct listener *l = vrs_mem_zalloc(VRS_MEM_SESSION, sizeof(*l));
 	if (l == NULL)
 		return -ENOMEM;
-	int rc = l->fd = vrs_kernel_sock_listen(local, port);
+	int rc = listening_get(k->family, local, port, &l->listening);
 	if (rc < 0)
 		goto out_free;
+	l->fd = l->listening->fd;
 	l->source = SOURCE_LISTENER;
 	l->local = *local;
 	l->port = port;
@@ -56,15 +100,15 @@ static int listener_get(
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = l};
 	if (epoll_ctl(k->epoll_fd, EPOLL_CTL_ADD, l->fd, &ev) != 0) {
 		rc = -errno;
-		goto out_close;
+		goto out_listening;
 	}
 	l->next = k->listeners;
 	k->listeners = l;
 	*out = l;
 	return 0;
 
-out_close:
-	(void)close(l->fd);
+out_listening:
+	listening_put(k->family, l->listening);
 out_free:
 	vrs_mem_free(VRS_MEM_SESSION, l, sizeof(*l));
 	return rc;
@@ -80,7 +124,9 @@ static void listener_put(struct kernel *k, struct listener *l)
 			break;
 		}
 	}
-	(void)close(l->fd);
+	/* Others may go on listening. */
+	(void)epoll_ctl(k->epoll_fd, EPOLL_CTL_DEL, l->fd, NULL);
+	listening_put(k->family, l->listening);
 	l->fd = -1;
 	/* An event of this turn may still point here. */
 	l->next = k->closed_listeners;
@@ -98,10 +144,8 @@ static void free_closed_listeners(struct kernel *k)
 	}
 }
 
-static int endpoint_add(struct vrs_transport *t, const struct vrs_endpoint *ep, void *user)
+static int endpoint_add_locked(struct kernel *k, const struct vrs_endpoint *ep, void *user)
 {
-	struct kernel *k = kernel_of(t);
-
 	if (find_endpoint(k, &ep->local, &ep->remote) != NULL)
 		return -EEXIST;
 	struct endpoint *e = vrs_mem_zalloc(VRS_MEM_SESSION, sizeof(*e));
@@ -130,11 +174,19 @@ out_free:
 	return rc;
 }
 
-static void endpoint_remove(
-	struct vrs_transport *t, const struct vrs_addr *local, const struct vrs_addr *remote)
+static int endpoint_add(struct vrs_transport *t, const struct vrs_endpoint *ep, void *user)
 {
 	struct kernel *k = kernel_of(t);
 
+	pthread_mutex_lock(&k->family->lock);
+	int rc = endpoint_add_locked(k, ep, user);
+	pthread_mutex_unlock(&k->family->lock);
+	return rc;
+}
+
+static void endpoint_remove_locked(
+	struct kernel *k, const struct vrs_addr *local, const struct vrs_addr *remote)
+{
 	for (struct endpoint **at = &k->endpoints; *at != NULL; at = &(*at)->next) {
 		struct endpoint *e = *at;
 
@@ -147,6 +199,16 @@ static void endpoint_remove(
 		vrs_mem_free(VRS_MEM_SESSION, e, sizeof(*e));
 		return;
 	}
+}
+
+static void endpoint_remove(
+	struct vrs_transport *t, const struct vrs_addr *local, const struct vrs_addr *remote)
+{
+	struct kernel *k = kernel_of(t);
+
+	pthread_mutex_lock(&k->family->lock);
+	endpoint_remove_locked(k, local, remote);
+	pthread_mutex_unlock(&k->family->lock);
 }
 
 static uint64_t now_ms(void)
@@ -197,9 +259,10 @@ static bool crowded(const struct kernel *k, const struct endpoint *e)
 	return n >= VRS_CONNS_PER_PEER;
 }
 
-static void admit(struct kernel *k, const struct listener *l, const struct endpoint *e, int fd,
-	uint16_t remote_port)
+static void admit(struct kernel *k, const struct endpoint *e, const struct handed *h)
 {
+	int fd = h->fd;
+
 	if (crowded(k, e)) {
 		kernel_count(&k->stat.refused_crowd, 1);
 		goto out_close;
@@ -212,10 +275,10 @@ static void admit(struct kernel *k, const struct listener *l, const struct endpo
 		kernel_count(&k->stat.refused_want, 1);
 		goto out_close;
 	}
-	c->local = l->local;
-	c->local_port = l->port;
-	c->remote = e->ep.remote;
-	c->remote_port = remote_port;
+	c->local = h->local;
+	c->local_port = h->local_port;
+	c->remote = h->remote;
+	c->remote_port = h->remote_port;
 	kernel_count(&k->stat.accepted, 1);
 	bool taken = k->base.accept != NULL &&
 		k->base.accept(k->base.accept_ctx, e->user, c, &c->ops, &c->user);
@@ -228,6 +291,72 @@ static void admit(struct kernel *k, const struct listener *l, const struct endpo
 
 out_close:
 	(void)close(fd);
+}
+
+static void wake(struct vrs_transport *t);
+
+/* A peer of ours, or one of a sibling's, who gets it; strangers are closed. */
+static void sort_out(struct kernel *k, const struct handed *h)
+{
+	const struct endpoint *e = find_endpoint(k, &h->local, &h->remote);
+
+	if (e != NULL && e->listener->port == h->local_port) {
+		admit(k, e, h);
+		return;
+	}
+	struct family *f = k->family;
+	struct handed *copy = NULL;
+	pthread_mutex_lock(&f->lock);
+	for (unsigned i = 0; i < f->n && copy == NULL; i++) {
+		struct kernel *other = f->members[i];
+
+		if (other == NULL || other == k)
+			continue;
+		e = find_endpoint(other, &h->local, &h->remote);
+		if (e == NULL || e->listener->port != h->local_port)
+			continue;
+		copy = vrs_mem_alloc(VRS_MEM_SESSION, sizeof(*copy));
+		if (copy == NULL)
+			break;
+		*copy = *h;
+		copy->next = other->inbox;
+		other->inbox = copy;
+		atomic_store(&other->has_inbox, true);
+		wake(&other->base);
+	}
+	pthread_mutex_unlock(&f->lock);
+	if (copy == NULL) {
+		(void)close(h->fd);
+		kernel_count(e != NULL ? &k->stat.refused_want : &k->stat.refused_unknown, 1);
+	}
+}
+
+/* What siblings have accepted for us. */
+static size_t take_handed(struct kernel *k)
+{
+	size_t n = 0;
+
+	if (!atomic_load(&k->has_inbox))
+		return 0;
+	pthread_mutex_lock(&k->family->lock);
+	struct handed *h = k->inbox, *next;
+	k->inbox = NULL;
+	atomic_store(&k->has_inbox, false);
+	pthread_mutex_unlock(&k->family->lock);
+	for (; h != NULL; h = next, n++) {
+		const struct endpoint *e = find_endpoint(k, &h->local, &h->remote);
+
+		next = h->next;
+		if (e != NULL && e->listener->port == h->local_port) {
+			admit(k, e, h);
+		} else {
+			/* It has been removed meanwhile. */
+			(void)close(h->fd);
+			kernel_count(&k->stat.refused_unknown, 1);
+		}
+		vrs_mem_free(VRS_MEM_SESSION, h, sizeof(*h));
+	}
+	return n;
 }
 
 /* Out of descriptors: the spare one lets us take the connection only to close it. @return
@@ -297,13 +426,12 @@ static size_t accept_some(struct kernel *k, const struct listener *l)
 			continue;
 		if (fd < 0)
 			break;
-		const struct endpoint *e = find_endpoint(k, &l->local, &remote);
-		if (e == NULL || e->listener != l) {
-			(void)close(fd);
-			kernel_count(&k->stat.refused_unknown, 1);
-			continue;
-		}
-		admit(k, l, e, fd, port);
+		sort_out(k,
+			&(struct handed){.fd = fd,
+				.local = l->local,
+				.remote = remote,
+				.local_port = l->port,
+				.remote_port = port});
 	}
 	return n;
 }
@@ -376,7 +504,7 @@ static int poll_events(struct vrs_transport *t, int timeout_ms)
 		else if (read(k->wake_fd, &count, sizeof(count)) < 0)
 			continue; /* somebody else's wake was read already */
 	}
-	return (int)done + n;
+	return (int)(done + take_handed(k)) + n;
 }
 
 static void wake(struct vrs_transport *t)
@@ -436,6 +564,26 @@ static void close_fd(int fd)
 		(void)close(fd);
 }
 
+/* The last one takes the family along. */
+static void family_leave(struct kernel *k)
+{
+	struct family *f = k->family;
+
+	if (f == NULL)
+		return;
+	pthread_mutex_lock(&f->lock);
+	for (unsigned i = 0; i < f->n; i++)
+		if (f->members[i] == k)
+			f->members[i] = NULL;
+	unsigned left = --f->n_left;
+	pthread_mutex_unlock(&f->lock);
+	if (left > 0)
+		return;
+	pthread_mutex_destroy(&f->lock);
+	vrs_mem_free(VRS_MEM_SESSION, f->members, f->n * sizeof(struct kernel *));
+	vrs_mem_free(VRS_MEM_SESSION, f, sizeof(*f));
+}
+
 static void kernel_free(struct vrs_transport *t)
 {
 	struct kernel *k = kernel_of(t);
@@ -445,6 +593,8 @@ static void kernel_free(struct vrs_transport *t)
 	while (k->endpoints != NULL)
 		endpoint_remove(t, &k->endpoints->ep.local, &k->endpoints->ep.remote);
 	free_closed_listeners(k);
+	(void)take_handed(k); /* Nobody's any more: closed. */
+	family_leave(k);
 	close_fd(k->epoll_fd);
 	close_fd(k->wake_fd);
 	close_fd(k->reserve_fd);
@@ -469,7 +619,7 @@ static const struct vrs_transport_ops kernel_ops = {
 	.free = kernel_free,
 };
 
-struct vrs_transport *vrs_kernel_transport_new(void)
+static struct vrs_transport *kernel_new(void)
 {
 	struct kernel *k = vrs_mem_zalloc(VRS_MEM_SESSION, sizeof(*k));
 
@@ -493,4 +643,47 @@ struct vrs_transport *vrs_kernel_transport_new(void)
 		return NULL;
 	}
 	return &k->base;
+}
+
+int vrs_kernel_transports_new(unsigned n, struct vrs_transport **out)
+{
+	struct family *f = vrs_mem_zalloc(VRS_MEM_SESSION, sizeof(*f));
+	int err = -ENOMEM;
+
+	if (f == NULL)
+		return -ENOMEM;
+	pthread_mutex_init(&f->lock, NULL);
+	f->n = n;
+	f->members = vrs_mem_zalloc(VRS_MEM_SESSION, n * sizeof(struct kernel *));
+	for (f->n_left = 0; f->members != NULL && f->n_left < n; f->n_left++) {
+		struct vrs_transport *t = kernel_new();
+
+		if (t == NULL) {
+			err = -errno;
+			break;
+		}
+		f->members[f->n_left] = kernel_of(t);
+		f->members[f->n_left]->family = f;
+		out[f->n_left] = t;
+	}
+	if (f->n_left == n)
+		return 0;
+	unsigned made = f->n_left++; /* One more: the last of them does not take it along. */
+	for (unsigned i = 0; i < made; i++)
+		kernel_free(out[i]);
+	pthread_mutex_destroy(&f->lock);
+	vrs_mem_free(VRS_MEM_SESSION, f->members, n * sizeof(struct kernel *));
+	vrs_mem_free(VRS_MEM_SESSION, f, sizeof(*f));
+	return err;
+}
+
+struct vrs_transport *vrs_kernel_transport_new(void)
+{
+	struct vrs_transport *t;
+	int err = vrs_kernel_transports_new(1, &t);
+
+	if (err == 0)
+		return t;
+	errno = -err;
+	return NULL;
 }

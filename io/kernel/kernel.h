@@ -14,6 +14,9 @@
  *
  * One poll() reads at most 64 KiB and writes at most 1 MiB per connection, so no peer starves
  * another.
+ *
+ * **Several I/O threads** have a transport each, of one family: they share listening sockets, and
+ * a connection that another one's peer opened is handed to it before a byte is read.
  */
 
 #include "io/transport.h"
@@ -22,3 +25,7 @@
 /** @return A transport, owned (free it by its ops); NULL, with errno, when out of memory or
  *          descriptors. */
 struct vrs_transport *vrs_kernel_transport_new(void) VRS_NODISCARD;
+
+/** A family of @p n transports, each to be freed by its ops while none of them is polled. @return 0, or a
+ *  negative errno: there is none. */
+VRS_NODISCARD int vrs_kernel_transports_new(unsigned n, struct vrs_transport **out);

@@ -22,6 +22,17 @@ virtualNetworks:
 """
 
 
+def threaded(config):
+    """A configuration with as many I/O threads as VRS_IO_THREADS says, unless it says itself: so
+    any of these tests is one of several I/O threads as well. A text or data."""
+    n = os.environ.get("VRS_IO_THREADS")
+    if not n or "ioThreads" in str(config):
+        return config
+    if isinstance(config, str):
+        return config.replace("process: {", f"process: {{ioThreads: {n}, ", 1)
+    return {**config, "process": {**config["process"], "ioThreads": int(n)}}
+
+
 class Daemon:
     """Started on `config` (a text, "{dir}" is the directory), by `wrapper` if there is one, as
     descriptor limits or a mount are; stop() it."""
@@ -38,7 +49,7 @@ class Daemon:
 
     def write(self, config):
         with open(f"{self.dir}/vrs.yaml", "w", encoding="utf-8") as f:
-            f.write(config.replace("{dir}", self.dir))
+            f.write(threaded(config.replace("{dir}", self.dir)))
 
     def log(self):
         with open(f"{self.dir}/log", encoding="utf-8") as f:

@@ -33,6 +33,8 @@ import threading
 import time
 import urllib.parse
 
+from daemon import threaded
+
 ASN = 65515
 RS4 = ("10.0.0.4", "10.0.0.5")
 RS6 = ("fd00:db8::4", "fd00:db8::5")
@@ -419,7 +421,8 @@ class Vrsd:
 
     def write(self, text=None):
         with open(self.config, "w", encoding="utf-8") as f:
-            f.write(text if text is not None else json.dumps(self.document(), indent=1))
+            f.write(text if text is not None
+                    else json.dumps(threaded(self.document()), indent=1))
 
     def start(self):
         self.write()

@@ -22,6 +22,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import inside  # noqa: E402
+from daemon import threaded  # noqa: E402
 from speaker import NOTIFICATION, Speaker  # noqa: E402
 
 CONFIG = """
@@ -60,7 +61,7 @@ class Limits(unittest.TestCase):
         directory = tempfile.mkdtemp(prefix="vrs-limits-")
         self.addCleanup(shutil.rmtree, directory)
         with open(f"{directory}/vrs.yaml", "w", encoding="ascii") as f:
-            f.write(CONFIG.format(dir=directory, limits=limits, more=more))
+            f.write(threaded(CONFIG.format(dir=directory, limits=limits, more=more)))
         log = open(f"{directory}/log", "w", encoding="ascii")
         self.addCleanup(log.close)
         daemon = subprocess.Popen(

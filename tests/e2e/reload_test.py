@@ -23,7 +23,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import inside  # noqa: E402
-from daemon import Daemon  # noqa: E402
+from daemon import Daemon, threaded  # noqa: E402
 from speaker import KEEPALIVE, OPEN, Speaker, capabilities, heard  # noqa: E402
 
 CONFIG = """
@@ -79,7 +79,8 @@ class Reload(unittest.TestCase):
 
     def write(self, prefixes="10.0.0.0/16", table="", vm2=VM2, asn=65515):
         with open(f"{self.dir}/vrs.yaml", "w", encoding="ascii") as f:
-            f.write(CONFIG.format(dir=self.dir, prefixes=prefixes, table=table, vm2=vm2, asn=asn))
+            f.write(threaded(CONFIG.format(
+                dir=self.dir, prefixes=prefixes, table=table, vm2=vm2, asn=asn)))
 
     def log(self):
         with open(f"{self.dir}/log", encoding="ascii") as f:

@@ -23,6 +23,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from daemon import threaded  # noqa: E402
 from speaker import Speaker, UPDATE  # noqa: E402
 
 ADDRESSES = ["10.0.0.4", "10.0.0.5", "10.0.1.4", "10.0.2.4"]
@@ -94,7 +95,7 @@ class Daemon:
         self.dir = tempfile.mkdtemp(prefix="vrsctl-test-")
         self.socket = f"{self.dir}/vrs.sock"
         with open(f"{self.dir}/vrs.yaml", "w", encoding="ascii") as f:
-            f.write(CONFIG.format(dir=self.dir))
+            f.write(threaded(CONFIG.format(dir=self.dir)))
         self.log = open(f"{self.dir}/log", "w", encoding="ascii")
         self.process = None
 

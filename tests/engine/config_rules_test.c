@@ -148,9 +148,9 @@ static const struct rule_case cases[] = {
 		"you mean \"ipv4\"?)\n"
 		"t:7:28: error: out-of-range: addressFamilies is empty\n"},
 	{"not built",
-		"process:\n  ioThreads: 2\n  instance: 0\n  transport: {kind: dpdk, eal: [], "
+		"process:\n  ioThreads: 65\n  instance: 0\n  transport: {kind: dpdk, eal: [], "
 		"ports: []}\n",
-		"t:2:14: error: not-built: ioThreads over 1 is not built yet\n"
+		"t:2:14: error: not-built: ioThreads over 64 is not built yet\n"
 		"t:3:3: error: not-built: instance is not built yet\n"
 		"t:4:21: error: not-built: kind dpdk is not built yet\n"
 		"t:4:27: error: not-built: eal is not built yet\n"

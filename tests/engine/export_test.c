@@ -37,7 +37,7 @@ struct lab {
 	struct peer peers[N_PEERS];
 };
 
-static void no_wake(void *ctx)
+static void no_wake(void *ctx, uint64_t which)
 {
 }
 
@@ -171,7 +171,7 @@ static void go_down(struct lab *l, unsigned i)
 {
 	vrs_propagation_close(&l->propagation, l->peers[i].export);
 	turn(l);
-	struct vrs_export *x = vrs_propagation_take_dead(&l->propagation);
+	struct vrs_export *x = vrs_propagation_take_dead(&l->propagation, 0);
 	assert_ptr_equal(x, l->peers[i].export);
 	vrs_export_free(x);
 	l->peers[i].export = NULL;

@@ -69,7 +69,7 @@ struct world {
 	struct rng rng;
 };
 
-static void no_wake(void *ctx)
+static void no_wake(void *ctx, uint64_t which)
 {
 }
 

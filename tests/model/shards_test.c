@@ -296,7 +296,7 @@ static void *propagate(void *arg)
 	return NULL;
 }
 
-static void no_wake(void *ctx)
+static void no_wake(void *ctx, uint64_t which)
 {
 }
 
@@ -323,7 +323,7 @@ static void propagation_end(struct world *w)
 {
 	vrs_propagation_close(&w->propagation, w->listener);
 	(void)vrs_propagation_turn(&w->propagation);
-	assert_ptr_equal(vrs_propagation_take_dead(&w->propagation), w->listener);
+	assert_ptr_equal(vrs_propagation_take_dead(&w->propagation, 0), w->listener);
 	vrs_export_free(w->listener);
 	vrs_propagation_remove(&w->propagation, w->rib);
 	vrs_rib_free(w->rib);
