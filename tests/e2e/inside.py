@@ -17,18 +17,24 @@ def main(module, addresses):
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     if hasattr(module, "LONG"):
         parser.add_argument("--long", action="store_true", help="what takes minutes by nature, too")
+    parser.add_argument("-k", dest="only", metavar="TEXT", help="tests with this in their name")
     args = parser.parse_args()
     module.BUILD = os.path.abspath(args.build)
     more = ["--long"] if getattr(args, "long", False) else []
     if more:
         module.LONG = True
+    if args.only:
+        more += ["-k", args.only]
     if not args.inside:
         os.execvp("unshare", ["unshare", "-n", sys.executable, os.path.abspath(module.__file__),
                               "--inside", "--build", module.BUILD, *more])
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     for address in addresses:
         subprocess.run(["ip", "addr", "add", f"{address}/32", "dev", "lo"], check=True)
-    suite = unittest.defaultTestLoader.loadTestsFromModule(module)
+    loader = unittest.TestLoader()
+    if args.only:
+        loader.testNamePatterns = [f"*{args.only}*"]
+    suite = loader.loadTestsFromModule(module)
     result = unittest.TextTestRunner(verbosity=2).run(suite)
     failed = len({str(t) for t, _ in result.failures + result.errors})
     print(f"{result.testsRun - failed} passed, {failed} failed")

@@ -39,6 +39,12 @@ def opening(asn=65001, hold=180):
                    + bytes([len(caps) + 2, 2, len(caps)]) + caps)
 
 
+def comm(path):
+    """The name of a thread."""
+    with open(path, encoding="ascii") as f:
+        return f.read().strip()
+
+
 def knock(source=BAD):
     return socket.create_connection(SERVER, 5, (source, 0))
 
@@ -324,6 +330,44 @@ class Hostile(Bystanders):
         for prefix in prefixes:
             self.prober.withdraw([prefix])
         self.daemon.wait(lambda: self.session()["prefixesAdvertised"] < 10, 60)
+        self.drain()
+
+    def test_a_full_ring_parks_its_session_and_nobody_else(self):
+        """The other I/O thread hardly runs: what is handed on to it waits, and so does the sender."""
+        if os.cpu_count() < 2:
+            self.skipTest("two CPUs are wanted")
+        self.start(process=", ioThreads: 2")
+        bad, n = self.speaker(), 400
+        tasks = f"/proc/{self.daemon.process.pid}/task"
+        other = next(int(t) for t in os.listdir(tasks)
+                     if comm(f"{tasks}/{t}/comm") == "vrs-io-1")
+        cpus = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(other, {cpus[-1]})
+        os.sched_setscheduler(other, os.SCHED_IDLE, os.sched_param(0))
+        hog = subprocess.Popen(["sh", "-c", "while :; do :; done"],
+                               preexec_fn=lambda: os.sched_setaffinity(0, {cpus[-1]}))
+        try:
+            sender = threading.Thread(target=lambda: [bad.announce(block(i)) for i in range(n)])
+            sender.start()
+            # Its own thread says so; status as a whole would wait for the other one.
+            self.daemon.wait(lambda: self.session()["parked"], 60)
+            # Who is at home with it goes on.
+            before = self.session("prober")["messagesReceived"]
+            self.prober.announce(["192.0.2.250/32"])
+            self.daemon.wait(lambda: self.session("prober")["messagesReceived"] > before, 60)
+        finally:
+            hog.kill()
+            hog.wait()
+            os.sched_setscheduler(other, os.SCHED_OTHER, os.sched_param(0))
+            os.sched_setaffinity(other, set(cpus))
+        sender.join(60)
+        self.daemon.wait(lambda: self.session()["prefixesReceived"] == n * 256, 60)
+        self.daemon.wait(lambda: not self.session()["parked"])
+        self.assertEqual(self.session()["timesEstablished"], 1)
+        self.prober.withdraw(["192.0.2.250/32"])
+        for i in range(n):
+            bad.withdraw(block(i))
+        self.daemon.wait(lambda: self.session()["prefixesReceived"] == 0, 60)
         self.drain()
 
     def test_memory_is_shed_in_the_stated_order_and_asked_for_again(self):
