@@ -210,7 +210,7 @@ enum { LOAD, REPLACE };
 static void run(struct vrs_bench_state *s, const struct vrs_bench *b, unsigned writers)
 {
 	size_t n = (size_t)vrs_bench_range(s);
-	struct cost cost = {0}, first;
+	struct cost cost = {0}, first = {0};
 	uint64_t passes = 0;
 	struct lab l;
 	bool open = false;

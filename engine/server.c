@@ -184,9 +184,10 @@ static void neighbor_remove(
 	struct vrs_neighbor **link = &s->neighbors;
 
 	vrs_session_stop(n->session, subcode, text);
-	while (*link != n)
+	while (*link != NULL && *link != n)
 		link = &(*link)->next;
-	*link = n->next;
+	if (*link != NULL)
+		*link = n->next;
 	neighbor_free(n);
 }
 
@@ -574,9 +575,10 @@ void vrs_server_unlink(struct vrs_server *s)
 {
 	struct vrs_server **link = &s->io->servers;
 
-	while (*link != s)
+	while (*link != NULL && *link != s)
 		link = &(*link)->next;
-	*link = s->next;
+	if (*link != NULL)
+		*link = s->next;
 }
 
 void vrs_server_close(struct vrs_server *s, enum vrs_bgp_cease subcode, const char *text)

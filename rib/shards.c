@@ -28,6 +28,11 @@ static struct vrs_spsc *holds(const struct vrs_shards *s, unsigned from, unsigne
 	return &s->holds[from * s->n + to];
 }
 
+static size_t n_pairs(const struct vrs_shards *s)
+{
+	return (size_t)s->n * s->n;
+}
+
 int vrs_shards_init(struct vrs_shards *s, unsigned n, struct vrs_reclaim *const *reclaims,
 	const struct vrs_table_config *config)
 {
@@ -38,8 +43,8 @@ int vrs_shards_init(struct vrs_shards *s, unsigned n, struct vrs_reclaim *const 
 	s->n = n;
 	while (mask + 1u < n)
 		mask = (uint16_t)(mask << 1 | 1);
-	s->ops = vrs_mem_zalloc(VRS_MEM_QUEUE, n * n * sizeof(*s->ops));
-	s->holds = vrs_mem_zalloc(VRS_MEM_QUEUE, n * n * sizeof(*s->holds));
+	s->ops = vrs_mem_zalloc(VRS_MEM_QUEUE, n_pairs(s) * sizeof(*s->ops));
+	s->holds = vrs_mem_zalloc(VRS_MEM_QUEUE, n_pairs(s) * sizeof(*s->holds));
 	if (s->ops == NULL || s->holds == NULL)
 		goto out;
 	for (unsigned i = 0; i < n * n; i++)
@@ -65,6 +70,22 @@ out:
 	return -ENOMEM;
 }
 
+/* VRS_OP_PEER_UP brings the other table's record of the peer, where other ops have an address. */
+static void put_peer(struct vrs_table_op *op, struct vrs_table_peer *peer)
+{
+	uintptr_t at = (uintptr_t)peer;
+
+	memcpy(op->prefix.addr, &at, sizeof(at));
+}
+
+static struct vrs_table_peer *peer_in(const struct vrs_table_op *op)
+{
+	uintptr_t at;
+
+	memcpy(&at, op->prefix.addr, sizeof(at));
+	return (struct vrs_table_peer *)at; /* NOLINT(performance-no-int-to-ptr) */
+}
+
 /* Records of peers that came up at home and were never taken here. */
 static void drop_ops(struct vrs_ring *r)
 {
@@ -76,7 +97,7 @@ static void drop_ops(struct vrs_ring *r)
 
 		if (op.kind != VRS_OP_PEER_UP)
 			continue;
-		memcpy(&peer, op.prefix.addr, sizeof(peer));
+		peer = peer_in(&op);
 		vrs_mem_free(VRS_MEM_OTHER, peer, sizeof(*peer));
 	}
 }
@@ -97,8 +118,8 @@ void vrs_shards_fini(struct vrs_shards *s)
 			vrs_reclaim_drain(s->tables[i]->reclaim);
 	for (unsigned i = 0; i < s->n; i++)
 		vrs_shards_free_table(s, i);
-	vrs_mem_free(VRS_MEM_QUEUE, s->ops, s->n * s->n * sizeof(*s->ops));
-	vrs_mem_free(VRS_MEM_QUEUE, s->holds, s->n * s->n * sizeof(*s->holds));
+	vrs_mem_free(VRS_MEM_QUEUE, s->ops, n_pairs(s) * sizeof(*s->ops));
+	vrs_mem_free(VRS_MEM_QUEUE, s->holds, n_pairs(s) * sizeof(*s->holds));
 	s->n = 0;
 }
 
@@ -192,7 +213,7 @@ int vrs_shards_peer_up(struct vrs_table *t, struct vrs_table_peer *peer)
 		*ops[to] = (struct vrs_table_op){
 			.slot = peer->slot, .kind = ok ? VRS_OP_PEER_UP : VRS_OP_NOTHING};
 		if (ok)
-			memcpy(ops[to]->prefix.addr, &copies[to], sizeof(copies[to]));
+			put_peer(ops[to], copies[to]);
 	}
 	if (!ok)
 		goto out;
@@ -257,7 +278,7 @@ static void control(struct vrs_table *t, const struct vrs_table_op *op)
 
 	switch (op->kind) {
 	case VRS_OP_PEER_UP:
-		memcpy(&peer, op->prefix.addr, sizeof(peer));
+		peer = peer_in(op);
 		/* Release: whoever finds the slot in a word sees the peer. */
 		atomic_store_explicit(&t->peers[op->slot], peer, memory_order_release);
 		break;

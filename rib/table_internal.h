@@ -22,8 +22,7 @@ enum {
 
 /** One prefix of one peer's, or something that concerns all of its prefixes. */
 struct vrs_table_op {
-	struct vrs_prefix
-		prefix; /* Of the others but the family, and where vrs_table_op_peer() is. */
+	struct vrs_prefix prefix; /* What concerns all of them has a family here, or nothing. */
 	uint16_t slot;
 	uint32_t attrs; /* Announce: held once for this op. */
 	uint8_t reason; /* enum vrs_path_reason. */

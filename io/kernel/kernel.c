@@ -69,9 +69,10 @@ static void listening_put(struct family *f, struct listening *l)
 
 	if (--l->n_listeners > 0)
 		return;
-	while (*at != l)
+	while (*at != NULL && *at != l)
 		at = &(*at)->next;
-	*at = l->next;
+	if (*at != NULL)
+		*at = l->next;
 	(void)close(l->fd);
 	vrs_mem_free(VRS_MEM_SESSION, l, sizeof(*l));
 }
@@ -679,7 +680,7 @@ int vrs_kernel_transports_new(unsigned n, struct vrs_transport **out)
 
 struct vrs_transport *vrs_kernel_transport_new(void)
 {
-	struct vrs_transport *t;
+	struct vrs_transport *t = NULL;
 	int err = vrs_kernel_transports_new(1, &t);
 
 	if (err == 0)
