@@ -22,6 +22,7 @@
 
 #include "engine/config.h"
 #include "engine/mailbox.h"
+#include "engine/observe.h"
 #include "engine/propagate.h"
 #include "io/session/session.h"
 #include "io/transport.h"
@@ -47,10 +48,10 @@ struct vrs_neighbor {
 	uint32_t max_prefixes; /* The lower of maxPrefixes and routesPerPeer; 0 = none. */
 	enum vrs_max_prefix_action max_action;
 	bool max_warned;
-	bool count_azure;         /* limits.counting: azure; then: */
-	uint64_t counted;         /* Announcements, less withdrawals and settled replacements. */
-	uint64_t replaced;        /* Of these, replacements not subtracted yet. */
-	uint64_t announced;       /* Prefixes since it was last settled (engine/limits.h). */
+	bool count_azure;   /* limits.counting: azure; then: */
+	uint64_t counted;   /* Announcements, less withdrawals and settled replacements. */
+	uint64_t replaced;  /* Of these, replacements not subtracted yet. */
+	uint64_t announced; /* Prefixes since it was last settled (engine/limits.h). */
 	struct vrs_limits_seen {
 		uint64_t added, removed, failed; /* Of the table's peer, then. */
 	} seen;
@@ -129,11 +130,14 @@ struct vrs_io {
 	uint32_t inline_changes; /* So many are propagated here when propagation sleeps. */
 	struct vrs_server *servers;
 	struct vrs_neighbor *unsettled; /* Sent something since they were last settled. */
-	_Atomic uint32_t asleep; /* Waits in the transport's poll. */
+	_Atomic uint32_t asleep;        /* Waits in the transport's poll. */
 	_Atomic bool stop;
 	bool sweeping;              /* Tables have more to do. */
 	uint64_t woke_ms, asked_ms; /* When poll() was last left, and how long it was to wait. */
 	struct vrs_io_counters counters;
+	struct vrs_hist stages[VRS_IO_N_STAGES];
+	uint64_t woke_ns, write_ns; /* When poll() was left, and the transport's write_ns then. */
+	uint64_t decide_ns;         /* Of this turn; tables add what they do while we read. */
 	uint64_t seed;
 	struct vrs_clock clock;
 	uint8_t *canonical; /* Scratch for one attribute set. */

@@ -243,7 +243,21 @@ void vrs_propagation_remove(struct vrs_propagation *p, struct vrs_rib *rib)
 		*link = rib->next;
 }
 
+void vrs_rib_marked(struct vrs_rib *rib, uint64_t n, uint64_t now_ns)
+{
+	/* Taken already: it did not wait. */
+	if (atomic_load_explicit(&rib->n_taken, memory_order_relaxed) < n)
+		vrs_stamps_push(&rib->stamps, n, now_ns);
+}
+
 /* --- Changes --- */
+
+/* Add to a counter that propagation alone writes. */
+static void count(_Atomic uint64_t *c, uint64_t n)
+{
+	atomic_store_explicit(
+		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+}
 
 static int group_ref(struct vrs_rib *rib, uint32_t id)
 {
@@ -277,9 +291,7 @@ static int forward(struct vrs_rib *rib, const struct vrs_entry *e, const struct 
 	if (old != VRS_GROUP_NONE)
 		rib->group_refs[old]--;
 	(void)vrs_delta_append(rib->log, p, old, group, vrs_snapshot_open(rib->snapshot));
-	atomic_store_explicit(&rib->n_deltas,
-		atomic_load_explicit(&rib->n_deltas, memory_order_relaxed) + 1,
-		memory_order_relaxed);
+	count(&rib->n_deltas, 1);
 	return 0;
 }
 
@@ -387,6 +399,7 @@ static bool take_changes(struct vrs_rib *rib)
 
 	for (unsigned total = 0;; total += n) {
 		n = vrs_table_take_dirty(rib->table, indices, what, TAKE);
+		count(&rib->n_taken, n);
 		for (uint32_t i = 0; i < n; i += BURST)
 			change_burst(rib, indices + i, what + i, VRS_MIN(n - i, (uint32_t)BURST));
 		if (n < TAKE)
@@ -402,9 +415,39 @@ static bool take_changes(struct vrs_rib *rib)
 	}
 }
 
-static bool rib_turn(struct vrs_propagation *p, struct vrs_rib *rib, uint64_t now_ms)
+/* Whoever looks at what is pinned does so without asking us. */
+static void tell_pins(struct vrs_rib *rib, uint64_t now_ms)
+{
+	struct vrs_snapshot_stat stat;
+
+	vrs_snapshot_stat(rib->snapshot, now_ms, &stat);
+	atomic_store_explicit(
+		&rib->pinned_since_ms, now_ms - stat.oldest_pin_ms, memory_order_relaxed);
+	atomic_store_explicit(&rib->pinned_bytes, stat.pinned_bytes, memory_order_relaxed);
+	atomic_store_explicit(&rib->pinned_versions, stat.pinned_versions, memory_order_relaxed);
+}
+
+/* Account for @p n changes that were taken in a turn that began at @p from. @return Now. */
+static uint64_t account_changes(
+	struct vrs_propagation *p, struct vrs_rib *rib, uint64_t n, uint64_t from)
+{
+	uint64_t taken = atomic_load_explicit(&rib->n_taken, memory_order_relaxed);
+
+	vrs_stamps_pop(&rib->stamps, &(struct vrs_taken){taken, from, taken - n, rib->taken_ns},
+		&p->stages[VRS_PROPAGATION_QUEUE]);
+	if (n == 0)
+		return from;
+	rib->taken_ns = from;
+	vrs_hist_add(&p->changes, n);
+	return vrs_lap(&p->stages[VRS_PROPAGATION_PROPAGATE], from);
+}
+
+/* @p at_ns  When the turn, or what it did for other RIBs, ended; moved on. */
+static bool rib_turn(
+	struct vrs_propagation *p, struct vrs_rib *rib, uint64_t now_ms, uint64_t *at_ns)
 {
 	uint64_t deltas = atomic_load_explicit(&rib->n_deltas, memory_order_relaxed);
+	uint64_t taken = atomic_load_explicit(&rib->n_taken, memory_order_relaxed);
 
 	vrs_rcu_enter();
 	if (rib->retry.n > 0)
@@ -421,13 +464,20 @@ static bool rib_turn(struct vrs_propagation *p, struct vrs_rib *rib, uint64_t no
 	}
 	vrs_snapshot_turn(rib->snapshot, now_ms);
 	(void)vrs_snapshot_revoke(rib->snapshot, now_ms, p->max_pin_ms, p->max_pin_bytes);
+	tell_pins(rib, now_ms);
+	taken = atomic_load_explicit(&rib->n_taken, memory_order_relaxed) - taken;
+	*at_ns = account_changes(p, rib, taken, *at_ns);
 	return more;
 }
 
-static bool rib_export(struct vrs_rib *rib, uint64_t now_ms, bool *pushed)
+static bool rib_export(struct vrs_rib *rib, uint64_t now_ms, bool *pushed, uint64_t *at_ns)
 {
-	bool more = vrs_export_run(rib, now_ms, pushed);
+	bool told = false, more = vrs_export_run(rib, now_ms, &told);
 	struct vrs_export_stat stat = vrs_export_stat(rib);
+
+	*pushed |= told;
+	if (told)
+		*at_ns = vrs_lap(&rib->propagation->stages[VRS_PROPAGATION_EXPORT], *at_ns);
 
 	atomic_store_explicit(&rib->pending, stat.pending, memory_order_relaxed);
 	atomic_store_explicit(&rib->bytes,
@@ -437,7 +487,7 @@ static bool rib_export(struct vrs_rib *rib, uint64_t now_ms, bool *pushed)
 	return more;
 }
 
-static void tell_watchers(struct vrs_propagation *p)
+static void tell_watchers(struct vrs_propagation *p, uint64_t at_ns)
 {
 	uint64_t one = 1;
 
@@ -447,20 +497,21 @@ static void tell_watchers(struct vrs_propagation *p)
 	for (struct vrs_watcher *w = p->watchers; w != NULL; w = w->next)
 		(void)!write(w->fd, &one, sizeof(one));
 	pthread_mutex_unlock(&p->watch_lock);
+	(void)vrs_lap(&p->stages[VRS_PROPAGATION_NOTIFY], at_ns);
 }
 
 bool vrs_propagation_turn(struct vrs_propagation *p)
 {
-	uint64_t now_ms = vrs_clock_ms(&p->clock);
 	uint64_t versions = atomic_load_explicit(&p->versions, memory_order_relaxed);
 	bool more = vrs_mailbox_run(&p->mailbox) > 0, pushed = false;
 
 	vrs_rcu_enter();
 	more |= take_exports(p);
 	vrs_rcu_leave();
+	uint64_t at_ns = vrs_now_ns(), now_ms = vrs_clock_ms_at(&p->clock, at_ns);
 	for (struct vrs_rib *rib = p->ribs; rib != NULL; rib = rib->next) {
-		more |= rib_turn(p, rib, now_ms);
-		more |= rib_export(rib, now_ms, &pushed);
+		more |= rib_turn(p, rib, now_ms, &at_ns);
+		more |= rib_export(rib, now_ms, &pushed, &at_ns);
 		groups(rib);
 		pushed |= rib->gave_back;
 		rib->gave_back = false;
@@ -468,7 +519,7 @@ bool vrs_propagation_turn(struct vrs_propagation *p)
 	if (pushed)
 		p->wake_io(p->wake_io_ctx);
 	if (atomic_load_explicit(&p->versions, memory_order_relaxed) != versions)
-		tell_watchers(p);
+		tell_watchers(p, at_ns);
 	vrs_reclaim_turn(p->reclaim);
 	atomic_fetch_add_explicit(&p->turns, 1, memory_order_relaxed);
 	return more;
@@ -501,6 +552,7 @@ bool vrs_propagation_try(struct vrs_propagation *p)
 {
 	if (pthread_mutex_trylock(&p->baton) != 0)
 		return false;
+	count(&p->inline_turns, 1);
 	bool more = vrs_propagation_turn(p) || has_work(p) || waits(p);
 	pthread_mutex_unlock(&p->baton);
 	if (more)
@@ -563,4 +615,23 @@ void vrs_propagation_unwatch(struct vrs_propagation *p, struct vrs_watcher *w)
 	*link = w->next;
 	atomic_fetch_sub(&p->n_watchers, 1);
 	pthread_mutex_unlock(&p->watch_lock);
+}
+
+struct vrs_watcher_stat vrs_propagation_watchers(
+	struct vrs_propagation *p, const struct vrs_delta_log *log)
+{
+	struct vrs_watcher_stat stat = {0};
+
+	pthread_mutex_lock(&p->watch_lock);
+	for (const struct vrs_watcher *w = p->watchers; w != NULL; w = w->next) {
+		if (w->log != log)
+			continue;
+		uint64_t at = atomic_load_explicit(&w->cursor, memory_order_relaxed);
+		uint64_t last = vrs_delta_last(log);
+
+		stat.n++;
+		stat.lag = VRS_MAX(stat.lag, last > at ? last - at : 0);
+	}
+	pthread_mutex_unlock(&p->watch_lock);
+	return stat;
 }

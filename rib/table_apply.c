@@ -16,6 +16,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "rib/base/clock.h"
+
 enum { BURST = 32 };
 
 static bool entry_set_prefix(struct vrs_table *t, struct vrs_entry *e, const struct vrs_prefix *p)
@@ -232,12 +234,22 @@ void vrs_table_flush(struct vrs_table *t)
 		burst(t, t->queue + i, VRS_MIN(n - i, (uint32_t)BURST));
 }
 
+/* The time goes to the owner's account: it is in the middle of reading. */
+static void flush_full(struct vrs_table *t)
+{
+	uint64_t from = t->full_ns != NULL ? vrs_now_ns() : 0;
+
+	vrs_table_flush(t);
+	if (t->full_ns != NULL)
+		*t->full_ns += vrs_now_ns() - from;
+}
+
 static void queue(struct vrs_table *t, enum vrs_afi afi, struct vrs_span nlri,
 	const struct vrs_table_op *like)
 {
 	while (nlri.size > 0) {
 		if (t->n_queue == VRS_TABLE_QUEUE)
-			vrs_table_flush(t);
+			flush_full(t);
 		struct vrs_table_op *op = &t->queue[t->n_queue];
 
 		*op = *like;
