@@ -107,7 +107,8 @@ static int dump(const char *data, size_t size, void *ctx)
 
 void vrs_text_json(struct vrs_text *t, json_t *row)
 {
-	if (row == NULL || json_dump_callback(row, dump, t, JSON_COMPACT) != 0)
+	if (row == NULL ||
+		json_dump_callback(row, dump, t, JSON_COMPACT | JSON_REAL_PRECISION(15)) != 0)
 		t->failed = true;
 	json_decref(row);
 }

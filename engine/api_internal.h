@@ -106,6 +106,18 @@ json_t *vrs_json_prefix(const struct vrs_prefix *p);
 /** The route server named by path[0], or NULL when the error has been answered. */
 struct vrs_server *vrs_request_server(struct vrs_request *r);
 
+/** A label's value in metrics: quotes and backslashes escaped, cut at 255 bytes. @return @p out. */
+const char *vrs_api_label(const char *s, char out[256]);
+
+/** What waits in a RIB: changes for propagation, deltas for consumers, memory for readers. */
+json_t *vrs_api_waiting_json(struct vrs_engine *e, const struct vrs_rib *rib);
+void vrs_api_waiting_metrics(struct vrs_request *r, struct vrs_text *t);
+
+/** Threads and their stages. @param buckets  With every bucket that is not empty, as
+ *  [smallest nanoseconds, count]. */
+json_t *vrs_api_threads_json(const struct vrs_engine *e, bool buckets);
+void vrs_api_stage_metrics(const struct vrs_engine *e, struct vrs_text *t);
+
 /* Handlers, by file. */
 void vrs_api_status(struct vrs_request *r);
 void vrs_api_route_servers(struct vrs_request *r);

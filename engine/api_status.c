@@ -26,7 +26,8 @@ struct session_row {
 	uint64_t uptime_ms;
 	uint32_t received, usable, advertised;
 	uint64_t shed;
-	bool parked;
+	uint64_t waiting, stalled_ms;
+	bool parked, apart;
 	struct vrs_session_error error;
 	struct vrs_session_stat stat;
 };
@@ -36,6 +37,20 @@ struct session_copy {
 	struct session_row *rows;
 	size_t n, cap;
 };
+
+/* What waits for a peer that does not read as fast as it is told. */
+static void copy_backlog(struct session_row *row, const struct vrs_neighbor *n)
+{
+	const struct vrs_export *x = n->export;
+	uint64_t since, now = n->server->io->wheel.now_ms;
+
+	if (x == NULL)
+		return;
+	since = atomic_load(&x->stuck_ms);
+	row->waiting = vrs_outbox_bytes(&x->outbox) + vrs_session_queued(n->session);
+	row->stalled_ms = since != 0 && now > since ? now - since : 0;
+	row->apart = atomic_load(&x->apart);
+}
 
 static void io_copy(void *arg, struct vrs_io *io)
 {
@@ -69,6 +84,7 @@ static void io_copy(void *arg, struct vrs_io *io)
 		row->shed = n->slot >= 0 ? vrs_limits_shed(n) : 0;
 		row->usable = paths.n_usable;
 		row->advertised = n->export != NULL ? atomic_load(&n->export->n_told) : 0;
+		copy_backlog(row, n);
 		row->parked = vrs_session_parked(n->session);
 		row->error = *vrs_session_last_error(n->session);
 		row->stat = *vrs_session_stat(n->session);
@@ -93,8 +109,9 @@ static json_t *session_json(const struct session_row *row)
 		rx += row->stat.rx[i];
 		tx += row->stat.tx[i];
 	}
-	return json_pack(
-		"{s:i,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}",
+	return json_pack("{s:i,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,"
+			 "s:I,s:b,s:I,s:I,"
+			 "s:b}",
 		"instance", (int)row->instance, "localAddress", vrs_json_addr(&row->local), "state",
 		vrs_session_state_str(row->state), "uptimeSeconds",
 		(json_int_t)(row->uptime_ms / 1000), "prefixesReceived", (json_int_t)row->received,
@@ -108,7 +125,9 @@ static json_t *session_json(const struct session_row *row)
 		(json_int_t)row->stat.treat_as_withdraw, "attributesDiscarded",
 		(json_int_t)row->stat.attr_discarded, "collisions",
 		(json_int_t)row->stat.collisions, "timesEstablished",
-		(json_int_t)row->stat.established, "parked", row->parked);
+		(json_int_t)row->stat.established, "parked", row->parked, "bytesWaiting",
+		(json_int_t)row->waiting, "stalledMs", (json_int_t)row->stalled_ms,
+		"ownUpdateGroup", row->apart);
 }
 
 /* One object per bgpConnection; both its sessions inside. @param only  NULL = all. */
@@ -186,6 +205,7 @@ static json_t *server_json(struct vrs_request *r, size_t i, bool whole)
 							       : now - changed)));
 		json_object_set_new(j, "pendingExports",
 			json_integer((json_int_t)atomic_load(&s->rib->pending)));
+		(void)json_object_update_new(j, vrs_api_waiting_json(r->engine, s->rib));
 		json_object_set_new(j, "memory",
 			json_pack("{s:I,s:I,s:s}", "bytes",
 				(json_int_t)atomic_load(&s->memory_used), "limit",
@@ -246,7 +266,7 @@ struct figures {
 	struct vrs_io_counters io;
 	struct vrs_transport_stat transport;
 	uint64_t limbo_objects, limbo_bytes;
-	uint64_t turns, versions;
+	uint64_t turns, inline_turns, versions;
 	struct vrs_log_stat log;
 	struct vrs_api_stat api;
 };
@@ -321,6 +341,8 @@ static const struct {
 	{"vrs_transmit_bytes_total", "transmitBytes", "counter", "Bytes sent", TRANSPORT(tx_bytes)},
 	{"vrs_propagation_turns_total", "propagationTurns", "counter", "Turns of propagation",
 		OTHER(turns)},
+	{"vrs_propagation_inline_turns_total", "propagationInlineTurns", "counter",
+		"Of these, made by the I/O thread for a few changes", OTHER(inline_turns)},
 	{"vrs_versions_total", "versions", "counter", "Versions published", OTHER(versions)},
 	{"vrs_limbo_objects", "limboObjects", "gauge", "Objects that wait for a grace period",
 		OTHER(limbo_objects)},
@@ -361,6 +383,7 @@ static void collect(struct vrs_api *api, struct vrs_engine *e, struct figures *f
 	vrs_log_stat(&f->log);
 	vrs_api_stat(api, &f->api);
 	f->turns = atomic_load(&e->propagation.turns);
+	f->inline_turns = atomic_load(&e->propagation.inline_turns);
 	f->versions = atomic_load(&e->propagation.versions);
 }
 
@@ -402,25 +425,12 @@ void vrs_api_status(struct vrs_request *r)
 		json_object_set_new(
 			counters, rows[i].key, json_integer((json_int_t)figure(&f, rows[i].at)));
 	vrs_request_json(r,
-		json_pack("{s:s,s:I,s:o,s:o,s:o,s:s}", "version", VRS_VERSION, "uptimeSeconds",
+		json_pack("{s:s,s:I,s:o,s:o,s:o,s:o,s:s}", "version", VRS_VERSION, "uptimeSeconds",
 			(json_int_t)((vrs_clock_ms(&r->engine->clock) - r->engine->started_ms) /
 				1000),
-			"routeServers", servers, "memory", memory, "counters", counters, "simd",
-			vrs_radix_simd()));
-}
-
-/* A label value with quotes and backslashes escaped. */
-static const char *label(const char *s, char out[256])
-{
-	size_t n = 0;
-
-	for (; *s != '\0' && n < 252; s++) {
-		if (*s == '"' || *s == '\\')
-			out[n++] = '\\';
-		out[n++] = *s;
-	}
-	out[n] = '\0';
-	return out;
+			"routeServers", servers, "threads",
+			vrs_api_threads_json(r->engine, vrs_request_query(r, "buckets") != NULL),
+			"memory", memory, "counters", counters, "simd", vrs_radix_simd()));
 }
 
 static void session_metrics(struct vrs_request *r, struct vrs_text *t)
@@ -432,9 +442,15 @@ static void session_metrics(struct vrs_request *r, struct vrs_text *t)
 		"# TYPE vrs_session_prefixes_received gauge\n",
 		"# HELP vrs_session_prefixes_advertised Prefixes in Adj-RIB-Out\n"
 		"# TYPE vrs_session_prefixes_advertised gauge\n",
+		"# HELP vrs_session_waiting_bytes Encoded, and not yet taken by the peer's socket\n"
+		"# TYPE vrs_session_waiting_bytes gauge\n",
+		"# HELP vrs_session_stalled_milliseconds Since when a full socket has taken "
+		"nothing\n"
+		"# TYPE vrs_session_stalled_milliseconds gauge\n",
 	};
 	static const char *const names[] = {"vrs_session_up", "vrs_session_prefixes_received",
-		"vrs_session_prefixes_advertised"};
+		"vrs_session_prefixes_advertised", "vrs_session_waiting_bytes",
+		"vrs_session_stalled_milliseconds"};
 	char rs[256], peer[256];
 
 	for (unsigned k = 0; k < VRS_N_ELEMS(names); k++) {
@@ -446,14 +462,15 @@ static void session_metrics(struct vrs_request *r, struct vrs_text *t)
 			for (size_t j = 0; j < copy.n; j++) {
 				const struct session_row *row = &copy.rows[j];
 				unsigned long v[] = {row->state == VRS_SESSION_ESTABLISHED,
-					row->received, row->advertised};
+					row->received, row->advertised, row->waiting,
+					row->stalled_ms};
 
 				vrs_text_printf(t,
 					"%s{route_server=\"%s\",peering=\"%s\",instance=\"%u\"} "
 					"%lu\n",
 					names[k],
-					label(r->model->config->route_servers[i].name, rs),
-					label(row->name, peer), row->instance, v[k]);
+					vrs_api_label(r->model->config->route_servers[i].name, rs),
+					vrs_api_label(row->name, peer), row->instance, v[k]);
 			}
 			free(copy.rows);
 		}
@@ -482,8 +499,10 @@ void vrs_api_metrics(struct vrs_request *r)
 		"# TYPE vrs_prefixes gauge\n");
 	for (size_t i = 0; i < r->model->config->n_route_servers; i++)
 		vrs_text_printf(t, "vrs_prefixes{route_server=\"%s\"} %llu\n",
-			label(r->model->config->route_servers[i].name, name),
+			vrs_api_label(r->model->config->route_servers[i].name, name),
 			(unsigned long long)vrs_server_n_usable(r->model->servers[i]));
 	session_metrics(r, t);
+	vrs_api_waiting_metrics(r, t);
+	vrs_api_stage_metrics(r->engine, t);
 	r->status = MHD_HTTP_OK;
 }

@@ -27,7 +27,6 @@ struct watch {
 	struct vrs_server *server;
 	struct vrs_watcher watcher;
 	bool watching;
-	uint64_t cursor;
 	int nic; /* -1: the route server as a whole. */
 	char *name;
 };
@@ -57,14 +56,25 @@ static json_t *delta_json(const struct watch *w, const struct vrs_delta *d)
 		vrs_json_prefix(&d->prefix), "nextHops", hops, "source", "VirtualNetworkGateway");
 }
 
+static uint64_t cursor(const struct watch *w)
+{
+	return atomic_load_explicit(&w->watcher.cursor, memory_order_relaxed);
+}
+
+/* Status shows how far we are. */
+static void move_cursor(struct watch *w, uint64_t to)
+{
+	atomic_store_explicit(&w->watcher.cursor, to, memory_order_relaxed);
+}
+
 static int resync(struct watch *w, struct vrs_text *out)
 {
-	w->cursor = vrs_delta_last(w->server->rib->log);
+	move_cursor(w, vrs_delta_last(w->server->rib->log));
 	vrs_rcu_enter();
 	uint64_t version = vrs_snapshot_current(w->server->rib->snapshot)->number;
 	vrs_rcu_leave();
 	vrs_stream_row(&w->stream, out,
-		json_pack("{s:I,s:I,s:s,s:s,s:n,s:[],s:s}", "sequence", (json_int_t)w->cursor,
+		json_pack("{s:I,s:I,s:s,s:s,s:n,s:[],s:s}", "sequence", (json_int_t)cursor(w),
 			"version", (json_int_t)version, w->nic >= 0 ? "nic" : "routeServer",
 			w->name, "op", "resync", "prefix", "nextHops", "source",
 			"VirtualNetworkGateway"));
@@ -104,20 +114,23 @@ static int watch_fill(struct vrs_stream *s, struct vrs_text *out)
 	struct watch *w = (struct watch *)s;
 	bool changed;
 	struct vrs_delta deltas[STEP];
-	uint64_t woken;
+	uint64_t woken, at = cursor(w);
 
 	if (atomic_load(&w->server->dead) || !follow(w, &changed))
 		return 0;
 	if (changed && w->nic >= 0)
 		return resync(w, out);
 	vrs_rcu_enter();
-	int n = vrs_delta_read(w->server->rib->log, &w->cursor, deltas, STEP);
+	int n = vrs_delta_read(w->server->rib->log, &at, deltas, STEP);
 	for (int i = 0; i < n; i++)
 		if (!hidden(w, &deltas[i].prefix))
 			vrs_stream_row(s, out, delta_json(w, &deltas[i]));
 	vrs_rcu_leave();
-	if (n == -ESTALE)
+	if (n == -ESTALE) {
+		atomic_fetch_add_explicit(&w->server->rib->n_resyncs, 1, memory_order_relaxed);
 		return resync(w, out);
+	}
+	move_cursor(w, at);
 	/* What was written goes out before the next wait. */
 	if (out->size > 0)
 		return n == STEP ? 1 : VRS_STREAM_FLUSH;
@@ -177,7 +190,7 @@ void vrs_api_watch(struct vrs_request *r)
 {
 	const char *since = vrs_request_query(r, "since");
 	char *end = NULL;
-	uint64_t cursor = since != NULL ? strtoull(since, &end, 10) : 0;
+	uint64_t from = since != NULL ? strtoull(since, &end, 10) : 0;
 	int nic, i;
 
 	if (since != NULL && (since[0] < '0' || since[0] > '9' || *end != '\0')) {
@@ -197,7 +210,8 @@ void vrs_api_watch(struct vrs_request *r)
 	w->nic = nic;
 	w->name = strdup(nic >= 0 ? r->model->config->nics[nic].name
 				  : r->model->config->route_servers[i].name);
-	w->cursor = since != NULL ? cursor : vrs_delta_last(w->server->rib->log);
+	w->watcher.log = w->server->rib->log;
+	move_cursor(w, since != NULL ? from : vrs_delta_last(w->watcher.log));
 	w->watcher.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	vrs_propagation_watch(&r->engine->propagation, &w->watcher);
 	w->watching = true;

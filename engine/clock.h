@@ -4,8 +4,10 @@
 
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
-#include <time.h>
+
+#include "rib/base/clock.h"
 
 /** Where an engine gets the time from. */
 struct vrs_clock {
@@ -13,16 +15,7 @@ struct vrs_clock {
 	void *ctx;
 };
 
-/** Nanoseconds of a clock that never jumps. */
-static inline uint64_t vrs_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-/** Milliseconds of it. */
+/** Milliseconds of vrs_now_ns(). */
 static inline uint64_t vrs_now_ms(void)
 {
 	return vrs_now_ns() / 1000000;
@@ -31,4 +24,10 @@ static inline uint64_t vrs_now_ms(void)
 static inline uint64_t vrs_clock_ms(const struct vrs_clock *c)
 {
 	return c->now_ms != NULL ? c->now_ms(c->ctx) : vrs_now_ms();
+}
+
+/** The same for one who has read the machine's clock already. */
+static inline uint64_t vrs_clock_ms_at(const struct vrs_clock *c, uint64_t now_ns)
+{
+	return c->now_ms != NULL ? c->now_ms(c->ctx) : now_ns / 1000000;
 }

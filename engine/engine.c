@@ -129,10 +129,9 @@ int vrs_engine_init_many(struct vrs_engine *e, struct vrs_transport *const *tran
 static void *io_main(void *arg)
 {
 	struct vrs_io *io = arg;
-	char name[16] = "vrs-io";
+	char name[VRS_IO_NAME_SIZE];
 
-	if (io->index > 0)
-		(void)snprintf(name, sizeof(name), "vrs-io-%u", io->index % 1000);
+	vrs_io_name(io, name);
 	pthread_setname_np(pthread_self(), name);
 	vrs_thread_register_rcu();
 	vrs_io_run(io);

@@ -144,6 +144,12 @@ out:
 	return NULL;
 }
 
+/* For status: whether the others of its kind are told without it. */
+static void set_apart(struct vrs_export *x, bool apart)
+{
+	atomic_store_explicit(&x->apart, apart, memory_order_relaxed);
+}
+
 /* Give a peer a group of its own. @return false: no memory, and all is as it was. */
 static bool leave(struct vrs_export *x)
 {
@@ -151,6 +157,7 @@ static bool leave(struct vrs_export *x)
 
 	if (x->group->n_members == 1) {
 		x->group->open = false;
+		set_apart(x, true);
 		return true;
 	}
 	own = group_copy(x->group);
@@ -159,6 +166,7 @@ static bool leave(struct vrs_export *x)
 	member_remove(x);
 	member_add(own, x);
 	group_link(own);
+	set_apart(x, true);
 	return true;
 }
 
@@ -216,9 +224,11 @@ static void join(struct vrs_export_group *g)
 		others = others->next;
 	if (others == NULL) {
 		g->open = true;
+		set_apart(x, false);
 	} else if (know_the_same(g, others, x->peer.connection)) {
 		member_remove(x);
 		member_add(others, x);
+		set_apart(x, false);
 	}
 }
 
@@ -426,6 +436,7 @@ void vrs_export_start(struct vrs_export *x)
 	x->rib->exports = x;
 	x->system_due = true;
 	x->eor_due = x->peer.families;
+	set_apart(x, true);
 	member_add(g, x);
 	group_link(g);
 	mark_all(g, x->peer.families);

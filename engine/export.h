@@ -93,6 +93,7 @@ struct vrs_export {
 		stuck_ms;         /* Since when its session has taken nothing; 0 = it takes. I/O. */
 	_Atomic bool closed;      /* The session is over. */
 	_Atomic uint32_t refresh; /* Families asked for again (RFC 2918). */
+	_Atomic bool apart;       /* Alone: it is new, refreshed or shed. Propagation writes. */
 	_Atomic uint32_t n_told;  /* Prefixes the peer has from us, the network's own included. */
 	struct vrs_export *next_incoming, *next_closing, *next_dead; /* Stacks of propagate.h. */
 

@@ -302,7 +302,9 @@ const struct vrs_session_ops vrs_neighbor_ops = {
 static void on_woke(void *ctx)
 {
 	struct vrs_io *io = ctx;
-	uint64_t now = vrs_clock_ms(&io->clock);
+	io->woke_ns = vrs_now_ns();
+	io->write_ns = io->transport->write_ns;
+	uint64_t now = vrs_clock_ms_at(&io->clock, io->woke_ns);
 
 	if (io->asked_ms != VRS_WHEEL_NEVER && now > io->woke_ms + io->asked_ms + STALL_MS) {
 		vrs_count(&io->counters.stalls, 1);
@@ -428,27 +430,65 @@ static int sleep_ms(struct vrs_io *io, int limit)
 	return limit >= 0 && limit < ms ? limit : ms;
 }
 
-static void tables(struct vrs_io *io)
+/* Whoever decided since @p from ends. @return Now. */
+static uint64_t decided(struct vrs_io *io, uint64_t from)
 {
-	uint64_t marked = 0;
+	uint64_t now = vrs_now_ns();
+
+	io->decide_ns += now - from;
+	return now;
+}
+
+/* @p now_ns  Since when what was marked in this turn waits. @return Whether anything was. */
+static bool tables(struct vrs_io *io, uint64_t now_ns)
+{
+	uint64_t marked = 0, from = io->sweeping ? vrs_now_ns() : 0;
 
 	io->sweeping = false;
 	for (struct vrs_server *s = io->servers; s != NULL; s = s->next) {
 		io->sweeping |= vrs_table_turn(s->table);
 		uint64_t n = atomic_load_explicit(&s->table->n_marked, memory_order_relaxed);
 		marked += n - s->n_marked;
-		s->n_marked = n;
 		/* A server that is being removed may have lost its RIB already. */
-		if (!atomic_load(&s->dead))
+		if (!atomic_load(&s->dead)) {
+			if (n != s->n_marked)
+				vrs_rib_marked(s->rib, io->index, n, now_ns);
 			vrs_limits_memory(s);
+		}
+		s->n_marked = n;
 	}
+	if (from != 0)
+		(void)decided(io, from);
+	if (io->decide_ns > 0)
+		vrs_hist_add(&io->stages[VRS_IO_DECIDE], io->decide_ns);
 	vrs_reclaim_turn(io->reclaim);
 	if (marked == 0)
-		return;
+		return false;
 	if (marked <= io->inline_changes && vrs_propagation_try(io->propagation))
 		(void)send_all(io);
 	else
 		vrs_waker_wake(&io->propagation->waker);
+	return true;
+}
+
+/* What poll() did: it wrote, waited, read, decided in the middle of that, and wrote again where there
+ * was room. @param any  Whether it did anything after the wait. @return Now, about. */
+static uint64_t account_poll(struct vrs_io *io, bool any, uint64_t n_updates, uint64_t written)
+{
+	uint64_t total = io->transport->write_ns, now = io->woke_ns;
+
+	if (total != written)
+		vrs_hist_add(&io->stages[VRS_IO_SEND], total - written);
+	if (!any && now != 0)
+		return now;
+	now = vrs_now_ns();
+	if (io->woke_ns == 0)
+		io->woke_ns = now; /* The transport does not say when it woke. */
+	uint64_t other = io->decide_ns + (total - io->write_ns), all = now - io->woke_ns;
+	if (atomic_load_explicit(&io->counters.updates, memory_order_relaxed) != n_updates &&
+		all > other)
+		vrs_hist_add(&io->stages[VRS_IO_DECODE], all - other);
+	return now;
 }
 
 int vrs_io_timeout(struct vrs_io *io, int timeout_ms)
@@ -477,18 +517,33 @@ bool vrs_io_turn(struct vrs_io *io, int timeout_ms)
 {
 	timeout_ms = vrs_io_timeout(io, timeout_ms);
 	io->asked_ms = timeout_ms < 0 ? VRS_WHEEL_NEVER : (uint64_t)timeout_ms;
+	uint64_t written = io->transport->write_ns,
+		 n_updates = atomic_load_explicit(&io->counters.updates, memory_order_relaxed);
+	io->woke_ns = io->decide_ns = 0;
 	bool any = io->transport->ops->poll(io->transport, timeout_ms) > 0;
 	atomic_store(&io->asleep, 0);
-	vrs_limits_settle_all(io);
-	any |= vrs_wheel_advance(&io->wheel, vrs_clock_ms(&io->clock)) > 0;
+	uint64_t now = account_poll(io, any, n_updates, written);
+	if (io->unsettled != NULL) {
+		vrs_limits_settle_all(io);
+		now = decided(io, now);
+	}
+	any |= vrs_wheel_advance(&io->wheel, vrs_clock_ms_at(&io->clock, now)) > 0;
 	any |= vrs_mailbox_run(&io->mailbox) > 0;
 	vrs_io_take_dead(io);
 	any |= send_all(io);
-	tables(io);
+	bool marked = tables(io, now);
 	if (io->parked)
 		unpark(io);
 	vrs_count(&io->counters.turns, 1);
+	if (any || marked)
+		(void)vrs_lap(&io->stages[VRS_IO_TURN], io->woke_ns);
 	return any || io->sweeping;
+}
+
+void vrs_io_name(const struct vrs_io *io, char out[VRS_IO_NAME_SIZE])
+{
+	(void)snprintf(
+		out, VRS_IO_NAME_SIZE, io->index == 0 ? "vrs-io" : "vrs-io-%u", io->index % 1000);
 }
 
 void vrs_io_run(struct vrs_io *io)

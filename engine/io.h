@@ -22,6 +22,7 @@
 
 #include "engine/config.h"
 #include "engine/mailbox.h"
+#include "engine/observe.h"
 #include "engine/propagate.h"
 #include "io/session/session.h"
 #include "io/transport.h"
@@ -160,6 +161,9 @@ struct vrs_io {
 	bool parked;                /* Sessions wait for other I/O threads' tables. */
 	uint64_t woke_ms, asked_ms; /* When poll() was last left, and how long it was to wait. */
 	struct vrs_io_counters counters;
+	struct vrs_hist stages[VRS_IO_N_STAGES];
+	uint64_t woke_ns, write_ns; /* When poll() was left, and the transport's write_ns then. */
+	uint64_t decide_ns;         /* Of this turn; tables add what they do while we read. */
 	uint64_t seed;
 	struct vrs_clock clock;
 	uint8_t *canonical; /* Scratch for one attribute set. */
@@ -185,6 +189,10 @@ int vrs_io_timeout(struct vrs_io *io, int timeout_ms);
 /** One turn, waiting up to @p timeout_ms for something to do. @return Whether there was, or is
  *  more of it. */
 bool vrs_io_turn(struct vrs_io *io, int timeout_ms);
+
+#define VRS_IO_NAME_SIZE 16
+/** The name of its thread: "vrs-io", "vrs-io-1" ... */
+void vrs_io_name(const struct vrs_io *io, char out[VRS_IO_NAME_SIZE]);
 
 /** Run until io->stop. The thread is RCU-registered. */
 void vrs_io_run(struct vrs_io *io);

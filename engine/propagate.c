@@ -74,11 +74,12 @@ struct vrs_rib *vrs_rib_new(struct vrs_propagation *p, struct vrs_table *table)
 	for (uint32_t i = 0; i < rib->n_tables; i++)
 		rib->tables[i] = shards != NULL ? shards->tables[i] : table;
 	rib->table = rib->tables[0];
+	rib->queues = calloc(rib->n_tables, sizeof(*rib->queues));
 	rib->propagation = p;
 	vrs_bitset_init(&rib->retry, VRS_MEM_EXPORT);
 	rib->snapshot = vrs_snapshot_new(p->reclaim);
 	rib->log = vrs_delta_log_new(p->reclaim, p->log_blocks);
-	if (rib->snapshot == NULL || rib->log == NULL) {
+	if (rib->queues == NULL || rib->snapshot == NULL || rib->log == NULL) {
 		vrs_rib_free(rib);
 		return NULL;
 	}
@@ -95,6 +96,7 @@ void vrs_rib_free(struct vrs_rib *rib)
 	vrs_bitset_fini(&rib->retry);
 	vrs_mem_free(VRS_MEM_GROUP, rib->group_refs, rib->cap_groups * sizeof(*rib->group_refs));
 	vrs_mem_free(VRS_MEM_EXPORT, rib->entry_refs, rib->cap_entries * sizeof(*rib->entry_refs));
+	free(rib->queues);
 	free(rib->idle);
 	free(rib->system);
 	free(rib);
@@ -252,7 +254,23 @@ void vrs_propagation_remove(struct vrs_propagation *p, struct vrs_rib *rib)
 		*link = rib->next;
 }
 
+void vrs_rib_marked(struct vrs_rib *rib, unsigned table, uint64_t n, uint64_t now_ns)
+{
+	struct vrs_rib_queue *q = &rib->queues[table];
+
+	/* Taken already: it did not wait. */
+	if (atomic_load_explicit(&q->n_taken, memory_order_relaxed) < n)
+		vrs_stamps_push(&q->stamps, n, now_ns);
+}
+
 /* --- Changes --- */
+
+/* Add to a counter that propagation alone writes. */
+static void count(_Atomic uint64_t *c, uint64_t n)
+{
+	atomic_store_explicit(
+		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+}
 
 static int group_ref(struct vrs_rib *rib, uint32_t id)
 {
@@ -286,9 +304,7 @@ static int forward(struct vrs_rib *rib, const struct vrs_entry *e, const struct 
 	if (old != VRS_GROUP_NONE)
 		rib->group_refs[old]--;
 	(void)vrs_delta_append(rib->log, p, old, group, vrs_snapshot_open(rib->snapshot));
-	atomic_store_explicit(&rib->n_deltas,
-		atomic_load_explicit(&rib->n_deltas, memory_order_relaxed) + 1,
-		memory_order_relaxed);
+	count(&rib->n_deltas, 1);
 	return 0;
 }
 
@@ -396,6 +412,7 @@ static uint32_t take(struct vrs_rib *rib, uint32_t indices[TAKE], uint8_t what[T
 			 got = vrs_table_take_dirty(
 				 rib->tables[t], indices + n, what + n, TAKE - n);
 
+		count(&rib->queues[t].n_taken, got);
 		for (uint32_t i = n; i < n + got; i++)
 			indices[i] = indices[i] << rib->bits | t;
 		n += got;
@@ -431,7 +448,44 @@ static bool take_changes(struct vrs_rib *rib)
 	}
 }
 
-static bool rib_turn(struct vrs_propagation *p, struct vrs_rib *rib, uint64_t now_ms)
+/* Whoever looks at what is pinned does so without asking us. */
+static void tell_pins(struct vrs_rib *rib, uint64_t now_ms)
+{
+	struct vrs_snapshot_stat stat;
+
+	vrs_snapshot_stat(rib->snapshot, now_ms, &stat);
+	atomic_store_explicit(
+		&rib->pinned_since_ms, now_ms - stat.oldest_pin_ms, memory_order_relaxed);
+	atomic_store_explicit(&rib->pinned_bytes, stat.pinned_bytes, memory_order_relaxed);
+	atomic_store_explicit(&rib->pinned_versions, stat.pinned_versions, memory_order_relaxed);
+}
+
+/* Account for the changes that were taken in a turn that began at @p from. @return Now. */
+static uint64_t account_changes(struct vrs_propagation *p, struct vrs_rib *rib, uint64_t from)
+{
+	uint64_t n = 0;
+
+	for (uint32_t t = 0; t < rib->n_tables; t++) {
+		struct vrs_rib_queue *q = &rib->queues[t];
+		uint64_t taken = atomic_load_explicit(&q->n_taken, memory_order_relaxed);
+
+		vrs_stamps_pop(&q->stamps,
+			&(struct vrs_taken){taken, from, q->was_taken, q->taken_ns},
+			&p->stages[VRS_PROPAGATION_QUEUE]);
+		if (taken != q->was_taken)
+			q->taken_ns = from;
+		n += taken - q->was_taken;
+		q->was_taken = taken;
+	}
+	if (n == 0)
+		return from;
+	vrs_hist_add(&p->changes, n);
+	return vrs_lap(&p->stages[VRS_PROPAGATION_PROPAGATE], from);
+}
+
+/* @p at_ns  When the turn, or what it did for other RIBs, ended; moved on. */
+static bool rib_turn(
+	struct vrs_propagation *p, struct vrs_rib *rib, uint64_t now_ms, uint64_t *at_ns)
 {
 	uint64_t deltas = atomic_load_explicit(&rib->n_deltas, memory_order_relaxed);
 
@@ -450,13 +504,20 @@ static bool rib_turn(struct vrs_propagation *p, struct vrs_rib *rib, uint64_t no
 	}
 	vrs_snapshot_turn(rib->snapshot, now_ms);
 	(void)vrs_snapshot_revoke(rib->snapshot, now_ms, p->max_pin_ms, p->max_pin_bytes);
+	tell_pins(rib, now_ms);
+	*at_ns = account_changes(p, rib, *at_ns);
 	return more;
 }
 
-static bool rib_export(struct vrs_rib *rib, uint64_t now_ms, uint64_t *pushed)
+static bool rib_export(struct vrs_rib *rib, uint64_t now_ms, uint64_t *pushed, uint64_t *at_ns)
 {
-	bool more = vrs_export_run(rib, now_ms, pushed);
+	uint64_t told = 0;
+	bool more = vrs_export_run(rib, now_ms, &told);
 	struct vrs_export_stat stat = vrs_export_stat(rib);
+
+	*pushed |= told;
+	if (told != 0)
+		*at_ns = vrs_lap(&rib->propagation->stages[VRS_PROPAGATION_EXPORT], *at_ns);
 
 	atomic_store_explicit(&rib->pending, stat.pending, memory_order_relaxed);
 	atomic_store_explicit(&rib->bytes,
@@ -481,7 +542,6 @@ void vrs_propagation_tell(struct vrs_propagation *p)
 
 bool vrs_propagation_turn(struct vrs_propagation *p)
 {
-	uint64_t now_ms = vrs_clock_ms(&p->clock);
 	uint64_t versions = atomic_load_explicit(&p->versions, memory_order_relaxed);
 	bool more = vrs_mailbox_run(&p->mailbox) > 0;
 	uint64_t pushed = 0;
@@ -489,17 +549,21 @@ bool vrs_propagation_turn(struct vrs_propagation *p)
 	vrs_rcu_enter();
 	more |= take_exports(p);
 	vrs_rcu_leave();
+	uint64_t at_ns = vrs_now_ns(), now_ms = vrs_clock_ms_at(&p->clock, at_ns);
 	for (struct vrs_rib *rib = p->ribs; rib != NULL; rib = rib->next) {
-		more |= rib_turn(p, rib, now_ms);
-		more |= rib_export(rib, now_ms, &pushed);
+		more |= rib_turn(p, rib, now_ms, &at_ns);
+		more |= rib_export(rib, now_ms, &pushed, &at_ns);
 		groups(rib);
 		pushed |= rib->gave_back;
 		rib->gave_back = 0;
 	}
 	if (pushed != 0)
 		p->wake_io(p->wake_io_ctx, pushed);
-	if (atomic_load_explicit(&p->versions, memory_order_relaxed) != versions)
+	if (atomic_load_explicit(&p->versions, memory_order_relaxed) != versions &&
+		atomic_load(&p->n_watchers) > 0) {
 		vrs_propagation_tell(p);
+		(void)vrs_lap(&p->stages[VRS_PROPAGATION_NOTIFY], at_ns);
+	}
 	vrs_reclaim_turn(p->reclaim);
 	atomic_fetch_add_explicit(&p->turns, 1, memory_order_relaxed);
 	return more;
@@ -540,6 +604,7 @@ bool vrs_propagation_try(struct vrs_propagation *p)
 {
 	if (pthread_mutex_trylock(&p->baton) != 0)
 		return false;
+	count(&p->inline_turns, 1);
 	bool more = vrs_propagation_turn(p) || has_work(p) || waits(p);
 	pthread_mutex_unlock(&p->baton);
 	if (more)
@@ -601,4 +666,23 @@ void vrs_propagation_unwatch(struct vrs_propagation *p, struct vrs_watcher *w)
 	*link = w->next;
 	atomic_fetch_sub(&p->n_watchers, 1);
 	pthread_mutex_unlock(&p->watch_lock);
+}
+
+struct vrs_watcher_stat vrs_propagation_watchers(
+	struct vrs_propagation *p, const struct vrs_delta_log *log)
+{
+	struct vrs_watcher_stat stat = {0};
+
+	pthread_mutex_lock(&p->watch_lock);
+	for (const struct vrs_watcher *w = p->watchers; w != NULL; w = w->next) {
+		if (w->log != log)
+			continue;
+		uint64_t at = atomic_load_explicit(&w->cursor, memory_order_relaxed);
+		uint64_t last = vrs_delta_last(log);
+
+		stat.n++;
+		stat.lag = VRS_MAX(stat.lag, last > at ? last - at : 0);
+	}
+	pthread_mutex_unlock(&p->watch_lock);
+	return stat;
 }

@@ -27,6 +27,7 @@
 #include "engine/clock.h"
 #include "engine/export.h"
 #include "engine/mailbox.h"
+#include "engine/observe.h"
 #include "rib/base/bitset.h"
 #include "rib/delta.h"
 #include "rib/shards.h"
@@ -34,6 +35,13 @@
 #include "rib/table.h"
 
 struct vrs_propagation;
+
+/** What was taken of a table's changes, and when those that wait were made. */
+struct vrs_rib_queue {
+	_Atomic uint64_t n_taken;     /* Dirty entries, ever: so many of the table's n_marked. */
+	uint64_t was_taken, taken_ns; /* Until the last turn that took some, and when. */
+	struct vrs_stamps stamps;     /* From the I/O thread. */
+};
 
 /** One RIB as propagation sees it: the tables' readers' side and everything derived from them. An entry
  *  is known here by its index in its table and, in the lowest bits, the table's number. */
@@ -62,10 +70,14 @@ struct vrs_rib {
 	uint64_t gave_back;      /* Writers that got something since the last turn, a bit each. */
 	uint32_t next_table;     /* Whose changes are taken next. */
 	_Atomic bool branch_to_branch;
+	struct vrs_rib_queue *queues; /* By table. */
 	_Atomic uint64_t n_deltas;
 	_Atomic uint64_t changed_ms; /* When the last delta was made. */
 	_Atomic uint64_t pending;    /* Entries some peer has still to be told about. */
 	_Atomic uint64_t bytes;      /* Of snapshot and exports, as of the last turn. */
+	_Atomic uint64_t pinned_since_ms, pinned_bytes; /* As of the last turn. */
+	_Atomic uint32_t pinned_versions;               /* Replaced, and held by readers. */
+	_Atomic uint64_t n_resyncs; /* Consumers that the log has left behind, ever. Any thread. */
 };
 
 /** A class or class-less consumer that wants to know of new deltas. */
@@ -73,7 +85,15 @@ struct vrs_watcher {
 	int fd;            /**< eventfd; readable after deltas were published. */
 	bool once;         /**< Written to only when `told` is clear. */
 	_Atomic bool told; /**< The reader clears it, then looks at the log: nothing is missed. */
+	const struct vrs_delta_log *log; /**< What it reads; NULL = it does not say. */
+	_Atomic uint64_t cursor;         /**< How far it is; the consumer's. */
 	struct vrs_watcher *next;
+};
+
+/** The consumers of one log. */
+struct vrs_watcher_stat {
+	uint64_t n;
+	uint64_t lag; /**< Of the one that is furthest behind, in deltas. */
 };
 
 struct vrs_propagation {
@@ -92,6 +112,9 @@ struct vrs_propagation {
 	struct vrs_watcher *watchers;
 	_Atomic uint32_t n_watchers;
 	_Atomic uint64_t turns, versions;
+	_Atomic uint64_t inline_turns; /* Of turns: of I/O threads. */
+	struct vrs_hist stages[VRS_PROPAGATION_N_STAGES];
+	struct vrs_hist changes; /* Entries taken for a version. */
 	uint64_t max_pin_ms, max_pin_bytes;
 	uint32_t log_blocks; /* Of 1024 deltas, a power of two; of RIBs made from now on. */
 	_Atomic bool stop;
@@ -152,6 +175,10 @@ bool vrs_rib_is_system(const struct vrs_rib *rib, const struct vrs_prefix *p);
 VRS_NODISCARD int vrs_rib_entry_get(struct vrs_rib *rib, uint32_t index);
 void vrs_rib_entry_put(struct vrs_rib *rib, uint32_t index);
 
+/** Table @p table has marked @p n entries by now, the last ones at @p now_ns. Its I/O thread, before it wakes
+ *  propagation. */
+void vrs_rib_marked(struct vrs_rib *rib, unsigned table, uint64_t n, uint64_t now_ns);
+
 /** I/O thread. */
 void vrs_propagation_submit(struct vrs_propagation *p, struct vrs_export *x);
 void vrs_propagation_close(struct vrs_propagation *p, struct vrs_export *x);
@@ -181,3 +208,5 @@ void vrs_propagation_tell(struct vrs_propagation *p);
 /** Any thread: be told of deltas. */
 void vrs_propagation_watch(struct vrs_propagation *p, struct vrs_watcher *w);
 void vrs_propagation_unwatch(struct vrs_propagation *p, struct vrs_watcher *w);
+struct vrs_watcher_stat vrs_propagation_watchers(
+	struct vrs_propagation *p, const struct vrs_delta_log *log);

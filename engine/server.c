@@ -554,6 +554,7 @@ struct vrs_server *vrs_server_new(
 		struct vrs_server *s = head->parts[i];
 
 		s->table = head->shards->tables[i];
+		s->table->full_ns = &ios[i]->decide_ns;
 		s->rib = head->rib;
 		s->asn = rs->asn;
 		memcpy(s->router_ips, rs->router_ips, sizeof(s->router_ips));

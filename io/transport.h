@@ -149,4 +149,7 @@ struct vrs_transport {
 	 *  another than when poll() was called. */
 	void (*woke)(void *ctx);
 	void *woke_ctx;
+	/** Nanoseconds ever spent on writing what was queued, for who shows where time goes; a
+	 *  transport that does not know leaves it 0. */
+	uint64_t write_ns;
 };

@@ -163,7 +163,8 @@ struct vrs_table {
 	vrs_table_reason_fn reason;  /* and give paths their reasons again. */
 	void *reason_ctx;
 	uint16_t next_slot;
-	bool refuse_new; /**< Take no prefix that is not in the table; paths of others change. */
+	uint64_t *full_ns; /**< What flushes of a full queue take is added here; NULL = not told. */
+	bool refuse_new;   /**< Take no prefix that is not in the table; paths of others change. */
 };
 
 /** @return A table, owned; NULL if out of memory. @param reclaim  Outlives the table. */

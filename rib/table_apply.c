@@ -16,6 +16,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "rib/base/clock.h"
+
 enum { BURST = 32 };
 
 static bool entry_set_prefix(struct vrs_table *t, struct vrs_entry *e, const struct vrs_prefix *p)
@@ -258,6 +260,16 @@ void vrs_table_attrs_put(struct vrs_table *t, uint16_t slot, uint32_t attrs)
 		vrs_shards_give_back(t, slot & t->slot_mask, attrs);
 }
 
+/* The time goes to the owner's account: it is in the middle of reading. */
+static void flush_full(struct vrs_table *t)
+{
+	uint64_t from = t->full_ns != NULL ? vrs_now_ns() : 0;
+
+	flush_own(t);
+	if (t->full_ns != NULL)
+		*t->full_ns += vrs_now_ns() - from;
+}
+
 /* @return Prefixes that will be done. */
 static uint32_t queue(struct vrs_table *t, enum vrs_afi afi, struct vrs_span nlri,
 	const struct vrs_table_op *like)
@@ -266,7 +278,7 @@ static uint32_t queue(struct vrs_table *t, enum vrs_afi afi, struct vrs_span nlr
 
 	while (nlri.size > 0) {
 		if (t->n_queue == VRS_TABLE_QUEUE)
-			flush_own(t);
+			flush_full(t);
 		struct vrs_table_op *op = &t->queue[t->n_queue];
 
 		*op = *like;

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "io/kernel/internal.h"
+#include "rib/base/clock.h"
 #include "rib/base/mem.h"
 
 enum {
@@ -436,8 +437,13 @@ void vrs_kernel_conn_event(struct vrs_conn *c, uint32_t events)
 		end(c, socket_error(c));
 		return;
 	}
-	if ((events & EPOLLOUT) != 0 && (c->state == CONN_OPEN || c->state == CONN_FLUSHING))
+	if ((events & EPOLLOUT) != 0 && (c->state == CONN_OPEN || c->state == CONN_FLUSHING)) {
+		/* There is room again for much, so a look at the clock is nothing to it. */
+		uint64_t from = vrs_now_ns();
+
 		write_out(c);
+		c->k->base.write_ns += vrs_now_ns() - from;
+	}
 	if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) == 0)
 		return;
 	if (c->state == CONN_OPEN && !c->paused)

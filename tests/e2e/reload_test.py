@@ -383,7 +383,7 @@ class Changes(unittest.TestCase):
         """All that may be asked for, without clocks."""
         d = self.daemon
         status = d.vrsctl("status")
-        for clock in ("uptimeSeconds", "memory", "counters"):
+        for clock in ("uptimeSeconds", "memory", "counters", "threads"):
             status.pop(clock, None)
         text = json.dumps([
             status, d.table("vm1"), d.vrsctl("nic", "list"), d.vrsctl("vnet", "list"),

@@ -282,6 +282,30 @@ class Hostile(Bystanders):
     def server(self):
         return self.daemon.vrsctl("status")["routeServers"][0]
 
+    def table(self):
+        """Status as an operator sees it."""
+        return subprocess.run(
+            [f"{BUILD}/tools/vrsctl/vrsctl", "--control-socket", f"{self.daemon.dir}/vrs.sock",
+             "status"], capture_output=True, text=True, timeout=60, check=True).stdout
+
+    def ask(self, path):
+        """An API client that does not read its answer."""
+        s = socket.socket(socket.AF_UNIX)
+        self.addCleanup(s.close)
+        s.settimeout(20)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.connect(f"{self.daemon.dir}/vrs.sock")
+        s.sendall(f"GET {path} HTTP/1.1\r\nHost: v\r\n\r\n".encode())
+        return s
+
+    def churn(self, n_blocks, first=0):
+        """Announce blocks and take them back: two deltas for each prefix."""
+        for i in range(first, first + n_blocks):
+            self.prober.announce(block(i))
+            self.daemon.wait(lambda: self.server()["prefixes"] > 256)
+            self.prober.withdraw(block(i))
+            self.daemon.wait(lambda: self.server()["prefixes"] <= 256)
+
     def stays_full(self):
         """Not only while versions wait for their grace period."""
         for _ in range(14):
@@ -316,6 +340,11 @@ class Hostile(Bystanders):
         self.assertTrue(self.bystander.wait(lambda got: len(got) >= n, 60))
         self.assertGreater(self.server()["pendingExports"], 0)
         self.assertLess(self.session()["prefixesAdvertised"], n)
+        self.daemon.wait(lambda: self.session()["stalledMs"] > 100)
+        self.assertGreater(self.session()["bytesWaiting"], 1 << 20)
+        self.assertTrue(self.session()["ownUpdateGroup"])
+        self.assertEqual(self.session("bystander")["stalledMs"], 0)
+        self.assertRegex(self.table(), r"bad instance 0 has read nothing for .* MB wait, others do not")
         if not self.sanitized():
             # 20,000 sets of 820 bytes, twice the window, and what the allocator keeps.
             self.assertLess(self.status("VmRSS") - self.rss, 120000)
@@ -324,6 +353,9 @@ class Hostile(Bystanders):
         self.assertTrue(slow.wait(lambda got: len(got) >= n, 60))
         self.daemon.wait(lambda: self.session()["prefixesAdvertised"] >= n
                          and self.server()["pendingExports"] == 0, 60)
+        self.daemon.wait(lambda: not self.session()["ownUpdateGroup"])
+        self.assertEqual((self.session()["stalledMs"], self.session()["bytesWaiting"]), (0, 0))
+        self.assertNotIn("read nothing", self.table())
         with slow.changed:
             got = {w.split(" ")[0] for w in heard(slow.received) if w[0] == "+"}
         self.assertLessEqual({f"+{p}" for p in prefixes}, got)
@@ -368,6 +400,56 @@ class Hostile(Bystanders):
         for i in range(n):
             bad.withdraw(block(i))
         self.daemon.wait(lambda: self.session()["prefixesReceived"] == 0, 60)
+        self.drain()
+
+    def test_a_watch_stream_that_is_not_read_is_seen_and_left_behind(self):
+        self.start()
+        self.assertEqual(self.server()["deltaConsumers"],
+                         {"count": 0, "largestLag": 0, "resyncs": 0})
+        watch = self.ask("/v1/watch?routeServer=rs")
+        self.daemon.wait(lambda: self.server()["deltaConsumers"]["count"] == 1)
+        self.churn(1)
+        n = 1
+        while self.server()["deltaConsumers"]["largestLag"] < 2048:
+            self.assertLess(n, 100)
+            self.churn(4, n)
+            n += 4
+        self.assertRegex(self.table(), r"1 watch streams, the slowest is \d+ deltas behind")
+        self.probe()
+        while self.server()["deltaConsumers"]["largestLag"] < 33000:
+            self.assertLess(n, 200)
+            self.churn(8, n)
+            n += 8
+        self.probe()
+        data = b""
+        while b"resync" not in data[-100000:]:
+            data += watch.recv(65536)
+        self.daemon.wait(lambda: self.server()["deltaConsumers"] ==
+                         {"count": 1, "largestLag": 0, "resyncs": 1})
+        watch.close()
+        self.churn(1)  # It is noticed by writing.
+        self.daemon.wait(lambda: self.server()["deltaConsumers"]["count"] == 0)
+
+    def test_a_listing_that_is_not_read_holds_a_version_and_lets_go(self):
+        self.start()
+        for i in range(40):
+            self.prober.announce(block(i))
+        self.daemon.wait(lambda: self.server()["prefixes"] == 40 * 256 + 1)
+        listing = self.ask("/v1/networkInterfaces/vm/effectiveRouteTable")
+        self.assertTrue(listing.recv(1, socket.MSG_PEEK))  # It has begun: it shows this version.
+        for i in range(40):
+            self.prober.announce(block(i), next_hop="10.0.1.7")
+        self.daemon.wait(lambda: self.server()["pins"]["versions"] > 0)
+        self.daemon.wait(lambda: self.server()["pins"]["oldestMs"] > 100)
+        self.assertGreater(self.server()["pins"]["bytes"], 10000)
+        self.assertRegex(self.table(), r"replaced versions are held by listings, the oldest for")
+        self.probe()
+        listing.close()
+        self.daemon.wait(lambda: self.server()["pins"] == {"versions": 0, "bytes": 0, "oldestMs": 0})
+        self.assertNotIn("held by listings", self.table())
+        for i in range(40):
+            self.prober.withdraw(block(i))
+        self.daemon.wait(lambda: self.server()["prefixes"] == 1)
         self.drain()
 
     def test_memory_is_shed_in_the_stated_order_and_asked_for_again(self):

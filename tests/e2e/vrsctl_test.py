@@ -11,6 +11,7 @@ Runs itself again in a network namespace of its own; ends only what it started.
 import argparse
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -27,6 +28,7 @@ from daemon import threaded  # noqa: E402
 from speaker import Speaker, UPDATE  # noqa: E402
 
 ADDRESSES = ["10.0.0.4", "10.0.0.5", "10.0.1.4", "10.0.2.4"]
+IO_THREADS = int(os.environ.get("VRS_IO_THREADS", "1"))
 CONFIG = """
 process: {{stateDir: {dir}, controlSocket: {dir}/vrs.sock, transport: {{kind: kernel}}}}
 virtualNetworks:
@@ -191,6 +193,19 @@ class Test1NoPeer(Case):
             self.assertIsInstance(session[key], int, key)
         self.assertEqual(len(server["peerings"][0]["sessions"]), 2)
         self.assertEqual(len(self.ok("status", "ndjson").splitlines()), 1)
+        for key in ("dirty", "oldestUnpropagatedMs"):
+            self.assertEqual(server[key], 0)
+        self.assertEqual(server["deltaConsumers"], {"count": 0, "largestLag": 0, "resyncs": 0})
+        self.assertEqual(server["pins"], {"versions": 0, "bytes": 0, "oldestMs": 0})
+        self.assertEqual((session["stalledMs"], session["bytesWaiting"]), (0, 0))
+        threads = {t["name"]: t for t in doc["threads"]}
+        self.assertEqual({name: list(t["stages"]) for name, t in threads.items()},
+                         {**{f"vrs-io-{i}" if i > 0 else "vrs-io":
+                             ["decode", "decide", "send", "turn"] for i in range(IO_THREADS)},
+                          "vrs-propagate": ["queue", "propagate", "export", "notify"]})
+        for thread in threads.values():
+            self.assertGreater(thread["turns"], 0)
+            self.assertGreaterEqual(thread["limboBytes"], 0)
         text = self.ok("status")
         self.assertIn("Route server rs (hub): 0 prefixes, 0 paths", text)
         self.assertIn("resident", text)
@@ -408,6 +423,79 @@ class Test2Peers(Case):
         text = self.ok("status")
         self.assertEqual(text.split().count("Established"), 4)
         self.assertIn("3 prefixes, 7 paths", text)
+
+    def test_status_says_where_time_goes(self):
+        for thread in self.document("status")["threads"]:
+            for name, stage in thread["stages"].items():
+                if name == "notify" or (stage["count"] == 0 and thread["name"][:7] == "vrs-io-"):
+                    continue  # Only while somebody watches; only who has a session.
+                with self.subTest(name):
+                    self.assertGreater(stage["count"], 0)
+                    self.assertGreater(stage["p50Us"], 0)
+                    self.assertLessEqual(stage["p50Us"], stage["p99Us"])
+                    self.assertLessEqual(stage["p99Us"], stage["p999Us"])
+                    self.assertLessEqual(stage["p999Us"], stage["maxUs"])
+                    self.assertLessEqual(stage["maxUs"], stage["totalUs"])
+                    self.assertNotIn("buckets", stage)
+        versions = self.document("status")["threads"][-1]["changesPerVersion"]
+        self.assertGreaterEqual(versions["total"], 3)
+        self.assertRegex(self.ok("status"), r"vrs-io +decode +\d+ +[\d.]+ [mun]?s ")
+
+    def test_buckets_are_the_counts(self):
+        for thread in json.loads(self.http("/v1/status?buckets=true"))["threads"]:
+            for stage in thread["stages"].values():
+                self.assertEqual(sum(n for _, n in stage["buckets"]), stage["count"])
+                if stage["count"] == 0:
+                    continue
+                floors = [at for at, _ in stage["buckets"]]
+                self.assertEqual(floors, sorted(set(floors)))
+                self.assertLessEqual(floors[-1], 1000 * stage["maxUs"] + 1)
+
+    def http(self, path):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(20)
+            s.connect(DAEMON.socket)
+            s.sendall(f"GET {path} HTTP/1.1\r\nHost: v\r\nConnection: close\r\n\r\n".encode())
+            answer = b""
+            while piece := s.recv(65536):
+                answer += piece
+        head, body = answer.split(b"\r\n\r\n", 1)
+        self.assertIn(b" 200 ", head.splitlines()[0])
+        return body.decode()
+
+    def test_metrics_are_of_the_text_format(self):
+        """HELP, TYPE and then every sample of a family, each family once; buckets accumulate."""
+        types, family, buckets, values = {}, None, {}, {}
+        for line in self.http("/metrics").splitlines():
+            word = line.split(" ", 3)
+            if line.startswith("# HELP "):
+                self.assertNotIn(word[2], types)
+                family = word[2]
+                self.assertRegex(family, "^vrs_[a-z_]+$")
+                self.assertTrue(word[3])
+            elif line.startswith("# TYPE "):
+                self.assertEqual(word[2], family)
+                types[family] = word[3]
+            else:
+                m = re.fullmatch(r'([a-z_]+)(?:\{((?:[a-z_]+="[^"]*",?)+)\})? ([0-9.e+-]+)', line)
+                self.assertTrue(m, line)
+                name, labels, value = m[1], m[2] or "", float(m[3])
+                self.assertNotIn((name, labels), values)
+                values[name, labels] = value
+                if types[family] != "histogram":
+                    self.assertEqual(name, family)
+                    continue
+                self.assertIn(name, [f"{family}_{s}" for s in ("bucket", "sum", "count")])
+                if name.endswith("_bucket"):
+                    rest, le = re.fullmatch(r'(.*?),?le="([^"]*)"', labels).groups()
+                    buckets.setdefault((family, rest), []).append((float(le), value))
+        self.assertEqual(set(types.values()), {"counter", "gauge", "histogram"})
+        self.assertEqual(len(buckets), 4 * IO_THREADS + 5)
+        for (name, labels), pairs in buckets.items():
+            self.assertEqual(pairs, sorted(pairs))
+            self.assertEqual([n for _, n in pairs], sorted(n for _, n in pairs))
+            self.assertEqual(pairs[-1], (float("inf"), values[f"{name}_count", labels]))
+            self.assertEqual(values[f"{name}_sum", labels] > 0, pairs[-1][1] > 0)
 
     def watch(self, verb, fmt, wanted, act):
         """Start a watch, act until lines come, return `wanted` lines."""

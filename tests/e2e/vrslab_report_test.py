@@ -196,7 +196,8 @@ class Report(unittest.TestCase):
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
         with open(self.path("out/report.html"), encoding="utf-8") as f:
             page = f.read()
-        for text in ("<td>bird<small>", "<td>vrs<small>", "BIRD version", "To repeat it", "p99 ms"):
+        for text in ("<td>bird<small>", "<td>vrs<small>", "BIRD version", "To repeat it", "p99 ms",
+                     "Where the time goes in vrs,", "<td>churn: vrs-io decide</td>"):
             self.assertIn(text.replace("<small>", ""), page)
         # Self-contained: nothing is fetched.
         self.assertNotIn("src=\"http", page)
@@ -251,8 +252,11 @@ class Report(unittest.TestCase):
         text = self.vrslab("report", "--markdown", self.path("out")).stdout
         rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
         self.assertEqual([row[0].strip("| ") for row in rows],
-                         ["target", "---", "vrs", "bird"] * 2)
-        for head, _, vrs, bird in (rows[:4], rows[4:]):
+                         ["target", "---", "vrs", "bird"] * 2 + ["stage", "---"]
+                         + [f"{phase}: {of}" for phase in ("load", "churn") for of in (
+                             "vrs-io decode", "vrs-io decide", "vrs-io send", "vrs-io turn",
+                             "vrs-propagate queue", "vrs-propagate propagate", "vrs-propagate export")])
+        for head, _, vrs, bird in (rows[:4], rows[4:8]):
             self.assertEqual(len({len(head), len(vrs), len(bird)}), 1)
             self.assertRegex(vrs[1], r"^[0-9.]+ \[[0-9.]+\.\.[0-9.]+\]$")
         self.assertRegex(rows[3][1], r" x[0-9.]+$")

@@ -274,6 +274,28 @@ class Tables(unittest.TestCase):
         rows = tables.markdown(t).splitlines()
         self.assertEqual(len({row.count("|") for row in rows[:4]}), 1)
 
+    def test_stages_are_medians_of_the_runs_that_have_them(self):
+        def stages(ms, **more):
+            return {"event": "stages", "phase": "churn", "stages": [
+                {"thread": "io", "stage": "queue", "count": 10, "total_ms": ms, "p50_us": ms,
+                 "p99_us": 2 * ms, "max_us": 3 * ms},
+                {"thread": "io", "stage": "decide", "count": 10, "total_ms": 10 * ms, "p50_us": ms,
+                 "p99_us": 2 * ms, "max_us": 3 * ms}], **more}
+        watched = churns(1, 2, 3)
+        for i, ms in ((0, 4), (1, 8)):
+            watched[i].insert(1, stages(ms))
+        t = tables.stages(summary(vrs=watched, bird=churns(4, 6)))
+        self.assertEqual(len(t), 1)
+        rows = dict((name, [c.value for c in cells]) for name, cells in t[0].rows)
+        # 60 ms of the phase's 2 s are 3 %; nobody works while a change waits.
+        self.assertEqual(rows["churn: io decide"], ["10", "60.00", "3.00", "6.00", "12.00", "18.00"])
+        self.assertEqual(rows["churn: io queue"][2], "-")
+        self.assertIn("| stage | times |", tables.markdown(t[0]))
+        self.assertEqual(tables.stages(self.summary), [])
+        old = summary(vrs=churns(1))
+        del old["targets"]["vrs"]["stages"]  # Of an earlier version.
+        self.assertEqual(tables.stages(old), [])
+
     def test_effective_is_of_vrs_only(self):
         t = tables.costs(self.summary)
         at = t.head.index("effective p50 ms")

@@ -81,14 +81,14 @@ int vrs_ctl_print_json(struct vrs_ctl *ctl, const json_t *doc)
 	size_t i;
 
 	if (ctl->args.format == VRS_FORMAT_JSON) {
-		(void)json_dumpf(doc, ctl->out, JSON_INDENT(2));
+		(void)json_dumpf(doc, ctl->out, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
 		(void)fputc('\n', ctl->out);
 	} else if (!json_is_array(value)) {
-		(void)json_dumpf(doc, ctl->out, JSON_COMPACT);
+		(void)json_dumpf(doc, ctl->out, JSON_COMPACT | JSON_REAL_PRECISION(15));
 		(void)fputc('\n', ctl->out);
 	} else {
 		json_array_foreach (value, i, element) {
-			(void)json_dumpf(element, ctl->out, JSON_COMPACT);
+			(void)json_dumpf(element, ctl->out, JSON_COMPACT | JSON_REAL_PRECISION(15));
 			(void)fputc('\n', ctl->out);
 		}
 	}

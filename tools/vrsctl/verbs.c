@@ -133,7 +133,7 @@ static const struct vrs_view deltas = {.columns = {
 #define CONNECTIONS "/v1/routeServers/{routeserver}/bgpConnections"
 
 const struct vrs_verb vrs_verbs[] = {
-	{.words = "status", .help = "how the daemon, its route servers and their sessions are",
+	{.words = "status", .help = "how the daemon and its sessions are, where its time goes, and who is behind",
 		.path = "/v1/status", .run = vrs_ctl_status, .positional = NOTHING},
 	{.words = "wait", .help = "wait until sessions and routes are there",
 		.path = "/v1/status", .run = vrs_ctl_wait, .positional = NOTHING,

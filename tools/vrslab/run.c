@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tools/vrslab/progress.h"
+#include "tools/vrslab/stages.h"
 
 enum {
 	SAMPLE_NS = 50000000,
@@ -176,15 +177,28 @@ static void tell_first_wrong(
 			e->nic, atomic_load(&e->n_wrong));
 }
 
+/* Where the target's time went since @p before, which is taken. */
+static void tell_stages(const struct vrs_run *r, const char *name, json_t *before)
+{
+	if (before == NULL)
+		return;
+	json_t *after = vrs_stages_ask(r->options.watch);
+	vrs_run_record_stages(r, name, vrs_stages_between(before, after));
+	json_decref(after);
+	json_decref(before);
+}
+
 /* @return Whether it ended well; what did not is recorded. */
 static bool measure(
 	struct vrs_run *r, const char *name, struct vrs_phase *p, struct vrs_effective *e)
 {
 	struct vrs_machine_sample from, to;
 	char why[256] = "";
+	json_t *before = r->options.watch != NULL ? vrs_stages_ask(r->options.watch) : NULL;
 	int rc = begin(p, e, r, &from);
 
 	if (rc != 0) {
+		json_decref(before);
 		vrs_run_record_result(
 			r, "failed", e != NULL && e->why[0] ? e->why : strerrordesc_np(-rc));
 		return false;
@@ -206,6 +220,7 @@ static bool measure(
 			right = false;
 		}
 	}
+	tell_stages(r, name, before);
 	vrs_run_record_phase(r, name, p, e, verdict, &from, &to);
 	tell_first_wrong(r, e, why, sizeof(why));
 	if (!right)

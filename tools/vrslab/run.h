@@ -11,6 +11,7 @@
  * (run_peers.c), what is said (run_record.c), the phases (run.c).
  */
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -141,6 +142,8 @@ void vrs_run_record_sample(const struct vrs_run *r, const char *phase, const str
 void vrs_run_record_phase(const struct vrs_run *r, const char *phase, const struct vrs_phase *p,
 	const struct vrs_effective *e, const char *verdict, const struct vrs_machine_sample *from,
 	const struct vrs_machine_sample *to);
+/** Where the target's time went in it; nothing when it cannot tell. @p rows is taken. */
+void vrs_run_record_stages(const struct vrs_run *r, const char *phase, json_t *rows);
 void vrs_run_record_result(const struct vrs_run *r, const char *verdict, const char *why);
 
 /** The commands. @return The exit status. */

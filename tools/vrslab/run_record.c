@@ -298,6 +298,14 @@ void vrs_run_record_phase(const struct vrs_run *r, const char *phase, const stru
 			to->stolen_cpu_s - from->stolen_cpu_s, "generator", generator));
 }
 
+void vrs_run_record_stages(const struct vrs_run *r, const char *phase, json_t *rows)
+{
+	if (rows != NULL)
+		put(r,
+			json_pack("{s:s, s:s, s:o}", "event", "stages", "phase", phase, "stages",
+				rows));
+}
+
 void vrs_run_record_result(const struct vrs_run *r, const char *verdict, const char *why)
 {
 	put(r, json_pack("{s:s, s:s, s:s}", "event", "result", "verdict", verdict, "why", why));

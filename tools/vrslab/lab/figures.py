@@ -128,6 +128,15 @@ def capture_of(got):
     return next(({k: r[k] for k in keys} for r in got if r["event"] == "capture"), None)
 
 
+def stages_of(got):
+    """Where a target that can tell it spent its time: {(phase, thread, stage): figures}."""
+    lasted = {r["phase"]: r["lasted_s"] for r in phases_of(got)}
+    return {(r["phase"], row["thread"], row["stage"]):
+            {**{k: v for k, v in row.items() if k not in ("thread", "stage")},
+             "share": row["total_ms"] / 10 / max(lasted[r["phase"]], TICK_S)}
+            for r in got if r["event"] == "stages" and r["phase"] in lasted for row in r["stages"]}
+
+
 @dataclasses.dataclass
 class Runs:
     """All runs of one target."""
@@ -140,12 +149,14 @@ class Runs:
     wrong: list = dataclasses.field(default_factory=list)
     said: list = dataclasses.field(default_factory=list)  # Warnings of runs that were right.
     capture: dict = None
+    stages: list = dataclasses.field(default_factory=list)  # Of each run: stages_of().
 
     def add(self, got, said=""):
         """A run that was right, and what vrslab run said on stderr all the same."""
         self.figures.append(figures(got))
         self.said += [line for line in said.splitlines() if line not in self.said]
         self.capture = capture_of(got) or self.capture
+        self.stages.append(stages_of(got))
         for phase, now in circumstances(got).items():
             was = self.phases.setdefault(phase, now)
             for key, value in now.items():
@@ -159,12 +170,24 @@ class Runs:
         return {"median": statistics.median(values), "min": min(values), "max": max(values),
                 "values": values}
 
+    def stage_medians(self):
+        """Over the runs that have a stage, in the order of the daemon's own."""
+        if self.wrong:
+            return []
+        out = []
+        for at in dict.fromkeys(at for run in self.stages for at in run):
+            have = [run[at] for run in self.stages if at in run]
+            out.append({**dict(zip(("phase", "thread", "stage"), at)),
+                        **{k: statistics.median(h[k] for h in have) for k in have[0]}})
+        return out
+
     def summary(self, columns):
         medians = {c: self.median(c) for c in columns}
         return {"version": self.version, "date": self.date, "setup": self.setup,
                 "wrong": self.wrong, "said": self.said, "capture": self.capture, "phases": self.phases,
                 "busy": [p for p, c in self.phases.items() if c["busy"] and p != WHOLE],
-                "medians": {c: m for c, m in medians.items() if m}}
+                "medians": {c: m for c, m in medians.items() if m},
+                "stages": self.stage_medians()}
 
 
 def columns_of(results):

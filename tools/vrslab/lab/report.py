@@ -256,7 +256,8 @@ def numbers(summary):
     if not summary["columns"]:
         return "<p>No run has ended well: there are no numbers.</p>"
     return tables.page(tables.costs(summary)) + paragraphs(verdict.lines(summary), "said") \
-        + tables.page(tables.conditions(summary))
+        + tables.page(tables.conditions(summary)) \
+        + "".join(map(tables.page, tables.stages(summary)))
 
 
 def picture(folder, plot):
@@ -303,7 +304,8 @@ def write_markdown(folder, out):
     lines = [f"- {line}" for line in [*verdict.lines(summary), *tables.remarks(summary)]]
     about = [f"- {k}: {v}" for k, v in tables.environment(summary) if k != "command"]
     out.write("\n".join([tables.markdown(tables.costs(summary)), *lines, "",
-                         tables.markdown(tables.conditions(summary)), *about, "", "```",
+                         tables.markdown(tables.conditions(summary)),
+                         *map(tables.markdown, tables.stages(summary)), *about, "", "```",
                          shlex.join(summary["command"]), "```", ""]))
 
 

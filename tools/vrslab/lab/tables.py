@@ -24,6 +24,7 @@ class Table:
     head: list  # Of strings.
     rows: list  # Of (target, [Cell]).
     note: str
+    first: str = "target"  # What the rows are.
 
 
 def base_of(summary):
@@ -80,6 +81,21 @@ def conditions(summary):
                  "receivers should hear of; overtaken: heard of only as a newer one of the prefix.")
 
 
+def stages(summary):
+    """Where the time went in a target that can tell: a table for each, or none. A thread waits the
+    rest of the time; a change waits in the queue, which is nobody's work."""
+    def row(s):
+        share = "-" if s["stage"] == "queue" else number(s["share"])
+        return (f"{s['phase']}: {s['thread']} {s['stage']}",
+                [Cell(f"{s['count']:.0f}"), Cell(number(s["total_ms"])), Cell(share),
+                 *(Cell(number(s[k])) for k in ("p50_us", "p99_us", "max_us"))])
+    return [Table(["times", "total ms", "% of the phase", "p50 us", "p99 us", "longest us"],
+                  [row(s) for s in t["stages"]],
+                  f"Where the time goes in {name}, by thread and stage. turn: the I/O thread's from the end of "
+                  "a wait until what came is dealt with, but for writing; queue: how long changes waited for propagation.", "stage")
+            for name, t in summary["targets"].items() if t.get("stages")]
+
+
 def of_capture(c):
     """What is said of a capture that was replayed."""
     damage = [f"the capture is damaged: {c['warning']}"] if c["warning"] else []
@@ -126,7 +142,7 @@ def flat(c):
 
 
 def text(t):
-    rows = [["target", *t.head]] + [[name, *map(flat, cells)] for name, cells in t.rows]
+    rows = [[t.first, *t.head]] + [[name, *map(flat, cells)] for name, cells in t.rows]
     widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(r, widths)).rstrip() for r in rows) \
         + f"\n{t.note}\n"
@@ -136,7 +152,7 @@ def page(t):
     def td(c):
         more = f"<small>{html.escape(c.spread)}</small>" if c.spread else ""
         return f"<td>{html.escape(' '.join(x for x in (c.value, c.ratio) if x))}{more}</td>"
-    head = "".join(f"<th>{html.escape(c)}</th>" for c in ("target", *t.head))
+    head = "".join(f"<th>{html.escape(c)}</th>" for c in (t.first, *t.head))
     body = "".join(f"<tr><td>{html.escape(name)}</td>{''.join(map(td, cells))}</tr>"
                    for name, cells in t.rows)
     return f"<div><table><tr>{head}</tr>{body}</table></div><p>{html.escape(t.note)}</p>"
@@ -145,5 +161,5 @@ def page(t):
 def markdown(t):
     def line(cells):
         return "| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |"
-    return "\n".join([line(["target", *t.head]), "| --- |" + " ---: |" * len(t.head),
+    return "\n".join([line([t.first, *t.head]), "| --- |" + " ---: |" * len(t.head),
                       *(line([name, *map(flat, cells)]) for name, cells in t.rows), "", t.note, ""])
