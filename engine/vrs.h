@@ -10,7 +10,7 @@
  * from a buffer, speaks BGP to the peers in it, and answers what every NIC does with every address,
  * at memory speed, from any thread. docs/embedding.md has the whole picture.
  *
- * **Threads.** With `process.ioThreads: 1` (the default) libvrs runs two threads of its own, and
+ * **Threads.** With `process.ioThreads: 1` (the default; N: one more each) libvrs runs two of its own, and
  * liburcu, once a process, a third. With `ioThreads: 0` it starts none: you call vrs_poll(), on one
  * thread at a time. Every thread that calls a function marked [R] is registered first with
  * vrs_thread_register(); without that they return -EPERM. Functions may be called from any thread

@@ -216,7 +216,7 @@ class Embedding(unittest.TestCase):
         self.follow(p)
 
     def test_a_cxx_host_with_threads_of_the_library(self):
-        self.follow(self.embed(CXX, 1))
+        self.follow(self.embed(CXX, 2))
 
     def test_a_host_linked_statically(self):
         flags = [f for f in Installed.flags("--static") if not f.startswith("-L")]
