@@ -67,10 +67,25 @@ static uint32_t entry_get(struct vrs_table *t, const struct vrs_prefix *p)
 	return there;
 }
 
-/* No memory for a path: the peer has none there, so that nothing old is taken for new. */
-static void fail(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t index, uint32_t attrs)
+/* What a path names is held: of sessions at home here by the path alone, of others by what brought it
+ * here (vrs_table_announce()), until the path takes that over. */
+static void used(struct vrs_table *t, const struct vrs_table_op *op)
 {
-	vrs_table_attrs_put(t, peer->slot, attrs);
+	if (vrs_table_is_home(t, op->slot))
+		vrs_attrs_get(t->attrs, op->attrs, 1);
+}
+
+static void unused(struct vrs_table *t, const struct vrs_table_op *op)
+{
+	if (!vrs_table_is_home(t, op->slot))
+		vrs_shards_give_back(t, op->slot & t->slot_mask, op->attrs);
+}
+
+/* No memory for a path: the peer has none there, so that nothing old is taken for new. */
+static void fail(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t index,
+	const struct vrs_table_op *op)
+{
+	unused(t, op);
 	vrs_table_count(&peer->n_failed, 1);
 	if (index == 0)
 		return;
@@ -93,10 +108,11 @@ static void add_path(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t 
 	struct vrs_path *path = vrs_path_add(&t->arrays, e);
 
 	if (path == NULL) {
-		fail(t, peer, index, op->attrs);
+		fail(t, peer, index, op);
 		return;
 	}
 	*path = path_of_op(peer, op, reason);
+	used(t, op);
 	vrs_table_count(&t->n_paths, 1);
 	if (e->n_paths == 1)
 		vrs_table_count(&t->n_prefixes, 1);
@@ -115,12 +131,12 @@ static void announce(struct vrs_table *t, const struct vrs_table_op *op, uint32_
 		if (t->refuse_new &&
 			!vrs_radix_get(vrs_table_radix(t, op->prefix.afi), &op->prefix, &index)) {
 			vrs_table_count(&peer->n_refused, 1);
-			vrs_table_attrs_put(t, op->slot, op->attrs);
+			unused(t, op);
 			return;
 		}
 		index = entry_get(t, &op->prefix);
 		if (index == 0) {
-			fail(t, peer, 0, op->attrs);
+			fail(t, peer, 0, op);
 			return;
 		}
 	}
@@ -137,11 +153,12 @@ static void announce(struct vrs_table *t, const struct vrs_table_op *op, uint32_
 	}
 	uint32_t old = path->attrs;
 	if (old == op->attrs && path->reason == reason && !vrs_path_stale(t, e, path)) {
-		vrs_table_attrs_put(t, op->slot, old);
+		unused(t, op);
 		return;
 	}
 	bool apart = vrs_table_stands_apart(t, e, path);
 	*path = path_of_op(peer, op, reason);
+	used(t, op);
 	vrs_table_attrs_put(t, op->slot, old);
 	vrs_peer_count(&peer->n_usable, (reason == VRS_PATH_USABLE) - had);
 	if (apart)
@@ -270,11 +287,11 @@ static void flush_full(struct vrs_table *t)
 		*t->full_ns += vrs_now_ns() - from;
 }
 
-/* @return Prefixes that will be done. */
+/* @return Prefixes that were handed on to other tables. */
 static uint32_t queue(struct vrs_table *t, enum vrs_afi afi, struct vrs_span nlri,
 	const struct vrs_table_op *like)
 {
-	uint32_t n_done = 0;
+	uint32_t n_away = 0;
 
 	while (nlri.size > 0) {
 		if (t->n_queue == VRS_TABLE_QUEUE)
@@ -289,15 +306,14 @@ static uint32_t queue(struct vrs_table *t, enum vrs_afi afi, struct vrs_span nlr
 		nlri.size -= (size_t)used;
 		unsigned to =
 			t->shards != NULL ? vrs_table_shard(&op->prefix, t->shards->n) : t->index;
-		if (to == t->index) {
+		if (to == t->index)
 			t->n_queue++;
-		} else if (!vrs_shards_hand_on(t, op, to)) {
+		else if (vrs_shards_hand_on(t, op, to))
+			n_away++;
+		else
 			vrs_table_peer(t, op->slot)->n_lost++;
-			continue;
-		}
-		n_done++;
 	}
-	return n_done;
+	return n_away;
 }
 
 void vrs_table_announce(struct vrs_table *t, uint16_t slot, enum vrs_afi afi, struct vrs_span nlri,
@@ -306,11 +322,10 @@ void vrs_table_announce(struct vrs_table *t, uint16_t slot, enum vrs_afi afi, st
 	const struct vrs_table_op like = {
 		.slot = slot, .attrs = attrs, .reason = (uint8_t)reason, .kind = VRS_OP_ANNOUNCE};
 
-	/* Held while they are queued, and by the paths that come of it. One more, as a full queue is
-	 * done at once. */
-	vrs_attrs_get(t->attrs, attrs, (uint32_t)nlri.size + 1);
-	uint32_t n = queue(t, afi, nlri, &like);
-	vrs_attrs_put(t->attrs, attrs, (uint32_t)nlri.size + 1 - n);
+	/* It cannot come back before we look for that. */
+	uint32_t n_away = queue(t, afi, nlri, &like);
+	if (n_away > 0)
+		vrs_attrs_get(t->attrs, attrs, n_away);
 }
 
 void vrs_table_withdraw(struct vrs_table *t, uint16_t slot, enum vrs_afi afi, struct vrs_span nlri)

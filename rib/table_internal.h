@@ -24,7 +24,7 @@ enum {
 struct vrs_table_op {
 	struct vrs_prefix prefix; /* What concerns all of them has a family here, or nothing. */
 	uint16_t slot;
-	uint32_t attrs; /* Announce: held once for this op. */
+	uint32_t attrs; /* Announce: held for this op, when it comes from another table. */
 	uint8_t reason; /* enum vrs_path_reason. */
 	uint8_t kind;
 };
@@ -92,7 +92,7 @@ static inline struct vrs_attrs *vrs_table_attrs_at(
 	return vrs_attrs_at(vrs_table_attrs_of(t, slot), attrs);
 }
 
-/** A path, or an announcement that made none, lets go of its attributes. */
+/** A path lets go of its attributes. */
 void vrs_table_attrs_put(struct vrs_table *t, uint16_t slot, uint32_t attrs);
 
 static inline struct vrs_radix *vrs_table_radix(struct vrs_table *t, unsigned afi)
