@@ -60,6 +60,7 @@ struct batch {
 	unsigned instance;
 	bool advertised;
 	struct vrs_prefix last; /* Continue after it; afi 0 = from the start. */
+	size_t system_at;       /* Advertised: of the network's own prefixes, the next. */
 	unsigned afi;
 
 	/* Found on the session's I/O thread. */
@@ -76,7 +77,6 @@ struct batch {
 	struct piece *piece;
 	struct seen merged[BATCH_VISITS];
 	unsigned n_merged;
-	bool start; /* This is the first batch of the family. */
 };
 
 static struct vrs_span attr_value(const struct vrs_attrs *a, enum vrs_bgp_attr_code code)
@@ -256,13 +256,18 @@ static void propagation_batch(void *arg)
 	if (x == NULL)
 		return;
 	b->found = true;
-	for (size_t i = 0; b->start && i < x->n_system && out->n < BATCH_ROWS; i++) {
-		const struct vrs_prefix *p = &x->system[i];
+	while (b->system_at < x->n_system && out->n < BATCH_ROWS) {
+		const struct vrs_prefix *p = &x->system[b->system_at++];
 
 		if (p->afi == b->afi)
 			out->rows[out->n++] = (struct row){.prefix = *p,
 				.own = true,
 				.next_hop = x->peer.next_hops[p->afi == VRS_AFI_IP6]};
+	}
+	if (b->system_at < x->n_system) {
+		b->n_merged = 0;
+		b->more = true;
+		return;
 	}
 	look_at_seen(b, x);
 }
@@ -283,7 +288,6 @@ static void fetch(struct vrs_engine *e, struct batch *b)
 		piece->visits = piece->n = piece->n_bytes = 0;
 		piece->more = false;
 	}
-	b->start = b->last.afi == VRS_AFI_NONE;
 	if (vrs_engine_call_parts(e, part_find, b) != 0 || !b->found ||
 		vrs_engine_call_parts(e, part_walk, b) != 0) {
 		b->found = false;
@@ -363,6 +367,7 @@ static int peer_routes_fill(struct vrs_stream *s, struct vrs_text *out)
 		r->stage = STAGE_IP4;
 		b->afi = VRS_AFI_IP4;
 		b->last.afi = VRS_AFI_NONE;
+		b->system_at = 0;
 		return 1;
 	}
 	if (r->stage == STAGE_CLOSE) {
@@ -381,6 +386,7 @@ static int peer_routes_fill(struct vrs_stream *s, struct vrs_text *out)
 		r->stage = r->stage == STAGE_IP4 ? STAGE_IP6 : STAGE_CLOSE;
 		b->afi = VRS_AFI_IP6;
 		b->last.afi = VRS_AFI_NONE;
+		b->system_at = 0;
 	}
 	return vrs_stream_ended(s) ? -1 : 1;
 }

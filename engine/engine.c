@@ -361,7 +361,9 @@ static void make_servers(struct apply *a)
 		const struct vrs_cfg_route_server *rs = &config->route_servers[j];
 
 		if (a->now->servers[j] == NULL) {
-			a->now->servers[j] = vrs_server_new(a->e->ios, a->e->n_ios, rs);
+			/* Servers with few connections each do not all begin at the same thread. */
+			a->now->servers[j] = vrs_server_new(
+				a->e->ios, a->e->n_ios, (unsigned)j % a->e->n_ios, rs);
 			a->fresh[j] = true;
 		}
 		if (a->now->servers[j] == NULL || vrs_server_assign(a->now->servers[j], rs) != 0)
@@ -374,7 +376,7 @@ static void part_link(void *arg, struct vrs_io *io)
 	struct apply *a = arg;
 
 	for (size_t j = 0; j < a->now->config->n_route_servers; j++)
-		if (a->fresh != NULL && a->fresh[j] && a->now->servers[j] != NULL)
+		if (a->fresh[j])
 			vrs_server_link(a->now->servers[j]->parts[io->index]);
 }
 
@@ -485,6 +487,16 @@ static void propagation_free_ribs(void *arg)
 		vrs_rib_free(d->servers[i]->rib);
 }
 
+static void free_servers(struct vrs_engine *e, struct drop *d)
+{
+	vrs_rcu_wait();
+	(void)vrs_engine_call_propagation(e, propagation_free_ribs, d);
+	(void)vrs_engine_call_parts(e, part_unlink, d);
+	(void)vrs_engine_call_parts(e, part_free_tables, d);
+	for (size_t i = 0; i < d->n; i++)
+		vrs_server_free(d->servers[i]);
+}
+
 /* Free the removed servers that no model names. Under apply_lock. */
 static void reap(struct vrs_engine *e)
 {
@@ -498,15 +510,17 @@ static void reap(struct vrs_engine *e)
 			e->removed[kept++] = e->removed[i];
 	}
 	atomic_store(&e->n_removed, kept);
-	if (d.n > 0) {
-		vrs_rcu_wait();
-		(void)vrs_engine_call_propagation(e, propagation_free_ribs, &d);
-		(void)vrs_engine_call_parts(e, part_unlink, &d);
-		(void)vrs_engine_call_parts(e, part_free_tables, &d);
-		for (size_t i = 0; i < d.n; i++)
-			vrs_server_free(d.servers[i]);
-	}
+	if (d.n > 0)
+		free_servers(e, &d);
 	free(d.servers);
+}
+
+/* There was no memory for all of them: those that were made have been seen by nobody. */
+static void unmake_servers(struct apply *a)
+{
+	for (size_t j = 0; a->fresh != NULL && j < a->now->config->n_route_servers; j++)
+		if (a->fresh[j] && a->now->servers[j] != NULL)
+			free_servers(a->e, &(struct drop){&a->now->servers[j], 1});
 }
 
 void vrs_engine_reap(struct vrs_engine *e)
@@ -587,13 +601,16 @@ int vrs_engine_apply_model(
 		goto out;
 	}
 	match_servers(&a);
-	(void)vrs_engine_call_parts(e, part_close, &a);
 	make_servers(&a);
-	(void)vrs_engine_call_parts(e, part_link, &a);
-	if (a.err == 0) {
-		(void)vrs_engine_call_propagation(e, propagation_apply, &a);
-		(void)vrs_engine_call_parts(e, part_apply, &a);
+	if (a.err != 0) {
+		unmake_servers(&a);
+		vrs_model_put(a.now);
+		goto out;
 	}
+	(void)vrs_engine_call_parts(e, part_close, &a);
+	(void)vrs_engine_call_parts(e, part_link, &a);
+	(void)vrs_engine_call_propagation(e, propagation_apply, &a);
+	(void)vrs_engine_call_parts(e, part_apply, &a);
 	hold_servers(a.now);
 	pthread_mutex_lock(&e->model_lock);
 	e->model = a.now;

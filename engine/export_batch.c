@@ -50,7 +50,7 @@ static bool eligible(const struct vrs_export_group *g, uint32_t index, const str
 	if (!family_of(g, e->afi))
 		return false;
 	/* A gateway hears learned routes only with branch-to-branch; what an NVA must not hear
-	 * was kept out of the word (rib/table.c). */
+	 * was kept out of the word (rib/table_decide.c). */
 	if (g->kind.class != VRS_CLASS_NVA && !atomic_load(&g->rib->branch_to_branch))
 		return false;
 	const struct vrs_table_peer *peer =

@@ -446,15 +446,17 @@ static bool tables(struct vrs_io *io, uint64_t now_ns)
 
 	io->sweeping = false;
 	for (struct vrs_server *s = io->servers; s != NULL; s = s->next) {
+		/* A server that is being removed may have lost its RIB already. */
+		bool dead = atomic_load(&s->dead);
+
+		/* First: whether new prefixes are taken holds for what other threads handed on. */
+		if (!dead)
+			vrs_limits_memory(s);
 		io->sweeping |= vrs_table_turn(s->table);
 		uint64_t n = atomic_load_explicit(&s->table->n_marked, memory_order_relaxed);
 		marked += n - s->n_marked;
-		/* A server that is being removed may have lost its RIB already. */
-		if (!atomic_load(&s->dead)) {
-			if (n != s->n_marked)
-				vrs_rib_marked(s->rib, io->index, n, now_ns);
-			vrs_limits_memory(s);
-		}
+		if (!dead && n != s->n_marked)
+			vrs_rib_marked(s->rib, io->index, n, now_ns);
 		s->n_marked = n;
 	}
 	if (from != 0)
@@ -464,7 +466,7 @@ static bool tables(struct vrs_io *io, uint64_t now_ns)
 	vrs_reclaim_turn(io->reclaim);
 	if (marked == 0)
 		return false;
-	if (marked <= io->inline_changes && vrs_propagation_try(io->propagation))
+	if (io->inline_changes > 0 && vrs_propagation_try(io->propagation, io->inline_changes))
 		(void)send_all(io);
 	else
 		vrs_waker_wake(&io->propagation->waker);

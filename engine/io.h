@@ -90,6 +90,7 @@ struct vrs_server {
 	/* The head's. */
 	struct vrs_server_owner *owners; /* Changed while no I/O thread looks. */
 	size_t n_owners;
+	unsigned first_io; /* Head: whose turn is first among threads with as few connections. */
 	_Atomic uint64_t shed_ms; /* When a session was closed for memoryLimit last. */
 
 	/* The part's. */
@@ -197,10 +198,12 @@ void vrs_io_name(const struct vrs_io *io, char out[VRS_IO_NAME_SIZE]);
 /** Run until io->stop. The thread is RCU-registered. */
 void vrs_io_run(struct vrs_io *io);
 
-/** A route server with a part for each of @p n I/O threads, in none of their lists yet. NULL: out of memory.
- *  @return The head. Any thread. */
-struct vrs_server *vrs_server_new(
-	struct vrs_io *const *ios, unsigned n, const struct vrs_cfg_route_server *rs) VRS_NODISCARD;
+/** A route server with a part for each of @p n I/O threads, in none of their lists yet.
+ *
+ *  @param first  The thread that gets the first connection.
+ *  @return       The head; NULL: out of memory. Any thread. */
+struct vrs_server *vrs_server_new(struct vrs_io *const *ios, unsigned n, unsigned first,
+	const struct vrs_cfg_route_server *rs) VRS_NODISCARD;
 
 /** Put a part into its I/O thread's list, or take it out. */
 void vrs_server_link(struct vrs_server *s);

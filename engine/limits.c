@@ -140,7 +140,9 @@ static void count_azure(struct vrs_neighbor *n, uint64_t added, uint64_t removed
 {
 	n->counted += n->announced;
 	n->counted -= VRS_MIN(removed, n->counted);
-	n->replaced += n->announced - VRS_MIN(added, n->announced);
+	/* Other tables may say later what they added. */
+	n->replaced += n->announced;
+	n->replaced -= VRS_MIN(added, n->replaced);
 	n->recount.fn = on_recount;
 	vrs_timer_arm(&n->server->io->wheel, &n->recount, RECOUNT_MS);
 }
@@ -151,13 +153,15 @@ void vrs_limits_settle(struct vrs_neighbor *n)
 
 	vrs_table_flush(s->table);
 	settled(n);
+	/* Looked at first: what is done when we look is counted. */
+	bool pending = vrs_shards_pending(s->table);
 	struct vrs_shards_peer_stat stat = vrs_limits_stat(n);
 	struct vrs_limits_seen was = n->seen;
 	n->seen.added = stat.n_added;
 	n->seen.removed = stat.n_removed;
 	n->seen.failed = stat.n_failed;
 	/* What other tables have still to do is accounted for later. */
-	if (vrs_shards_pending(s->table))
+	if (pending)
 		unsettle(n);
 	if (n->seen.failed != was.failed) {
 		vrs_count(&s->io->counters.out_of_memory, n->seen.failed - was.failed);
@@ -260,7 +264,6 @@ static void close_largest(struct vrs_server *s)
 	uint32_t most;
 	struct vrs_neighbor *largest = largest_of(s, &most);
 
-	atomic_store_explicit(&s->largest, most, memory_order_relaxed);
 	/* One that has next to nothing would go for nothing. */
 	if (largest == NULL || most < vrs_server_n_paths(s) / 16 || others_are_larger(s, most))
 		return;
@@ -303,13 +306,28 @@ static enum vrs_memory_state state_of(uint64_t used, uint64_t limit, enum vrs_me
 								     : VRS_MEMORY_OK;
 }
 
+/* Others look at how large our largest is for as long as some session may have to go. */
+static bool far_over(const struct vrs_server *s, uint64_t used)
+{
+	return s->memory_limit != 0 && used >= s->memory_limit + s->memory_limit / 10;
+}
+
+static void show_largest(struct vrs_server *s, uint64_t used)
+{
+	uint32_t most = 0;
+
+	if (far_over(s, used))
+		(void)largest_of(s, &most);
+	atomic_store_explicit(&s->largest, most, memory_order_relaxed);
+}
+
 /* Whether a session is to be closed now. Versions and tree nodes that wait for a grace period
  * count too, so a burst, even of withdrawals, may pass the mark for a moment. */
 static bool must_close(struct vrs_server *s, uint64_t used)
 {
-	uint64_t now = s->io->wheel.now_ms, limit = s->memory_limit;
+	uint64_t now = s->io->wheel.now_ms;
 
-	if (limit == 0 || used < limit + limit / 10) {
+	if (!far_over(s, used)) {
 		s->over_ms = 0;
 		return false;
 	}
@@ -336,6 +354,8 @@ void vrs_limits_memory(struct vrs_server *s)
 	enum vrs_memory_state now = state_of(used, limit, was);
 
 	atomic_store_explicit(&s->memory_used, used, memory_order_relaxed);
+	if (s->n_parts > 1)
+		show_largest(s, used);
 	if (must_close(s, used))
 		close_largest(s);
 	if (now == was)

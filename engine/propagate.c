@@ -74,7 +74,7 @@ struct vrs_rib *vrs_rib_new(struct vrs_propagation *p, struct vrs_table *table)
 	for (uint32_t i = 0; i < rib->n_tables; i++)
 		rib->tables[i] = shards != NULL ? shards->tables[i] : table;
 	rib->table = rib->tables[0];
-	rib->queues = calloc(rib->n_tables, sizeof(*rib->queues));
+	rib->queues = calloc(VRS_MAX(rib->n_tables, 1u), sizeof(*rib->queues));
 	rib->propagation = p;
 	vrs_bitset_init(&rib->retry, VRS_MEM_EXPORT);
 	rib->snapshot = vrs_snapshot_new(p->reclaim);
@@ -600,10 +600,27 @@ static bool waits(const struct vrs_propagation *p)
 	return false;
 }
 
-bool vrs_propagation_try(struct vrs_propagation *p)
+/* Changes that wait in all RIBs, some perhaps counted twice while they are being marked. */
+static uint64_t untaken(const struct vrs_propagation *p)
+{
+	uint64_t n = 0;
+
+	for (const struct vrs_rib *rib = p->ribs; rib != NULL; rib = rib->next)
+		for (uint32_t t = 0; t < rib->n_tables; t++)
+			n += atomic_load_explicit(&rib->tables[t]->n_marked, memory_order_relaxed) -
+				atomic_load_explicit(&rib->queues[t].n_taken, memory_order_relaxed);
+	return n;
+}
+
+bool vrs_propagation_try(struct vrs_propagation *p, uint64_t max_changes)
 {
 	if (pthread_mutex_trylock(&p->baton) != 0)
 		return false;
+	/* More than a little is propagation's own to do, and so is what others ask of it. */
+	if (atomic_load(&p->mailbox.n) > 0 || untaken(p) > max_changes) {
+		pthread_mutex_unlock(&p->baton);
+		return false;
+	}
 	count(&p->inline_turns, 1);
 	bool more = vrs_propagation_turn(p) || has_work(p) || waits(p);
 	pthread_mutex_unlock(&p->baton);

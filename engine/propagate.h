@@ -8,7 +8,7 @@
  * @file
  * Propagation: the one thread that turns changes of RIBs into versions, deltas and UPDATEs.
  *
- * A turn takes up to 1024 dirty entries of each RIB, brings the snapshot in line with their
+ * A turn takes some thousand dirty entries of each RIB, brings the snapshot in line with their
  * forwarding words, commits one version, shows the deltas, marks what has to be exported, and
  * encodes for every peer that has room. It never waits while there is work; with none it
  * sleeps on its waker.
@@ -190,11 +190,12 @@ struct vrs_export *vrs_propagation_take_dead(struct vrs_propagation *p, unsigned
 bool vrs_propagation_turn(struct vrs_propagation *p);
 
 /**
- * Be propagation for a turn, unless another thread is. I/O thread; not while it holds the baton.
+ * Be propagation for a turn, unless another thread is, or more than @p max_changes wait in all RIBs, or
+ * tasks. I/O thread; not while it holds the baton.
  *
- * @return false: another is. It may have looked already: wake it.
+ * @return false: another is, or should. It may have looked already: wake it.
  */
-bool vrs_propagation_try(struct vrs_propagation *p);
+bool vrs_propagation_try(struct vrs_propagation *p, uint64_t max_changes);
 
 /** Run until p->stop, sleeping when there is nothing to do. The thread is RCU-registered. */
 void vrs_propagation_run(struct vrs_propagation *p);

@@ -281,14 +281,27 @@ static void neighbor_settings(struct vrs_neighbor *n, const struct vrs_cfg_route
 	}
 }
 
+static bool connection_used(const struct vrs_server *s, uint16_t number)
+{
+	for (const struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next)
+		if (n->connection == number)
+			return true;
+	return false;
+}
+
 /* The number that the sessions of one bgpConnection share. */
 static uint16_t connection_number(struct vrs_server *s, const char *name)
 {
 	for (struct vrs_neighbor *n = s->neighbors; n != NULL; n = n->next)
 		if (strcmp(n->name, name) == 0)
 			return n->connection;
-	/* No two parts give out the same. */
-	return (uint16_t)(s->next_connection++ * s->n_parts + s->io->index);
+	/* No two parts give out the same, also when they have given out all and begin anew. */
+	uint16_t number = 0;
+
+	for (unsigned i = 0; i == 0 || (i <= UINT16_MAX && connection_used(s, number)); i++)
+		number = (uint16_t)(s->next_connection++ * (s->table->slot_mask + 1u) +
+			s->io->index);
+	return number;
 }
 
 /* Whether a connection's sessions are at home in this part. */
@@ -444,7 +457,7 @@ int vrs_server_apply(struct vrs_server *s, const struct vrs_config *config,
 		if (is_ours(s, rs->connections[i].name))
 			err = apply_connection(s, config, rs, &rs->connections[i]);
 	if (s->revalidate)
-		vrs_table_revalidate(s->table, reason_again, s);
+		vrs_table_revalidate(s->table);
 	s->revalidate = false;
 	vrs_table_configure(s->table, &tc);
 	s->io->sweeping = true;
@@ -465,16 +478,20 @@ static void owners_free(struct vrs_server_owner *owners, size_t n)
 static unsigned owner_of(const struct vrs_server *head, const char *connection,
 	const struct vrs_server_owner *now, size_t n)
 {
-	unsigned load[VRS_SHARDS_MAX] = {0}, least = 0;
+	unsigned load[VRS_SHARDS_MAX] = {0};
+	unsigned least = head->first_io;
 
 	for (size_t i = 0; i < head->n_owners; i++)
 		if (strcmp(head->owners[i].connection, connection) == 0)
 			return head->owners[i].io;
 	for (size_t i = 0; i < n; i++)
 		load[now[i].io]++;
-	for (unsigned i = 1; i < head->n_parts; i++)
-		if (load[i] < load[least])
-			least = i;
+	for (unsigned i = 1; i < head->n_parts; i++) {
+		unsigned at = (head->first_io + i) % head->n_parts;
+
+		if (load[at] < load[least])
+			least = at;
+	}
 	return least;
 }
 
@@ -505,10 +522,9 @@ static void wake_part(void *ctx, unsigned shard)
 	vrs_io_wake(head->parts[shard]->io);
 }
 
-static struct vrs_server *part_new(
-	struct vrs_server *head, struct vrs_io *io, const struct vrs_cfg_route_server *rs)
+static struct vrs_server *part_new(struct vrs_server *head, struct vrs_io *io)
 {
-	struct vrs_server *s = head != NULL ? calloc(1, sizeof(*s)) : NULL;
+	struct vrs_server *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return NULL;
@@ -521,8 +537,8 @@ static struct vrs_server *part_new(
 	return s;
 }
 
-struct vrs_server *vrs_server_new(
-	struct vrs_io *const *ios, unsigned n, const struct vrs_cfg_route_server *rs)
+struct vrs_server *vrs_server_new(struct vrs_io *const *ios, unsigned n, unsigned first,
+	const struct vrs_cfg_route_server *rs)
 {
 	struct vrs_server *head = calloc(1, sizeof(*head));
 	struct vrs_table_config tc = table_config(rs);
@@ -533,6 +549,7 @@ struct vrs_server *vrs_server_new(
 	head->io = ios[0];
 	head->head = head;
 	head->n_parts = n;
+	head->first_io = first;
 	head->name = strdup(rs->name);
 	head->parts = calloc(n, sizeof(struct vrs_server *));
 	head->shards = calloc(1, sizeof(*head->shards));
@@ -541,7 +558,7 @@ struct vrs_server *vrs_server_new(
 	head->parts[0] = head;
 	for (unsigned i = 0; i < n; i++) {
 		reclaims[i] = ios[i]->reclaim;
-		if (i > 0 && (head->parts[i] = part_new(head, ios[i], rs)) == NULL)
+		if (i > 0 && (head->parts[i] = part_new(head, ios[i])) == NULL)
 			goto out;
 	}
 	if (vrs_shards_init(head->shards, n, reclaims, &tc) != 0)
@@ -555,6 +572,7 @@ struct vrs_server *vrs_server_new(
 
 		s->table = head->shards->tables[i];
 		s->table->full_ns = &ios[i]->decide_ns;
+		vrs_table_set_reason(s->table, reason_again, s);
 		s->rib = head->rib;
 		s->asn = rs->asn;
 		memcpy(s->router_ips, rs->router_ips, sizeof(s->router_ips));

@@ -143,7 +143,7 @@ bool vrs_shards_full(const struct vrs_table *t)
 	const struct vrs_shards *s = t->shards;
 
 	for (unsigned to = 0; s != NULL && to < s->n; to++)
-		if (to != t->index && vrs_ring_length(ring(s, t->index, to)) > VRS_SHARDS_FULL)
+		if (to != t->index && vrs_ring_backlog(ring(s, t->index, to)) > VRS_SHARDS_FULL)
 			return true;
 	return false;
 }
@@ -231,29 +231,47 @@ void vrs_shards_tell_all(struct vrs_table *t, struct vrs_table_peer *peer,
 	struct vrs_shards *s = t->shards;
 
 	for (unsigned to = 0; to < s->n; to++) {
-		const struct vrs_table_op op = {
-			.prefix.afi = (uint8_t)afi, .slot = peer->slot, .kind = (uint8_t)kind};
+		const struct vrs_table_op op = {.prefix.afi = (uint8_t)afi,
+			.slot = peer != NULL ? peer->slot : 0,
+			.kind = (uint8_t)kind};
 
 		if (to == t->index || vrs_shards_hand_on(t, &op, to))
 			continue;
-		if (kind == VRS_OP_PEER_DOWN)
+		if (peer == NULL) {
+			t->owed |= 1ull << to;
+		} else if (kind == VRS_OP_PEER_DOWN) {
+			t->n_owed += peer->owed == 0;
 			peer->owed |= 1ull << to;
-		else
+		} else {
 			peer->n_lost++;
+		}
 	}
 	vrs_shards_publish(t);
+}
+
+/* @return Which of @p owed have still not been told. */
+static uint64_t tell_again(struct vrs_table *t, const struct vrs_table_op *op, uint64_t owed)
+{
+	for (unsigned to = 0; to < t->shards->n; to++)
+		if (owed >> to & 1 && vrs_shards_hand_on(t, op, to))
+			owed &= ~(1ull << to);
+	return owed;
 }
 
 /* Say again what could not be said. */
 static void pay(struct vrs_table *t)
 {
+	t->owed = tell_again(t, &(struct vrs_table_op){.kind = VRS_OP_REVALIDATE}, t->owed);
+	if (t->n_owed == 0)
+		return;
 	for (unsigned slot = t->index; slot < VRS_TABLE_PEERS; slot += t->slot_mask + 1u) {
 		struct vrs_table_peer *peer = vrs_table_peer(t, (uint16_t)slot);
 		const struct vrs_table_op op = {.slot = (uint16_t)slot, .kind = VRS_OP_PEER_DOWN};
 
-		for (unsigned to = 0; peer != NULL && peer->owed != 0 && to < t->shards->n; to++)
-			if (peer->owed >> to & 1 && vrs_shards_hand_on(t, &op, to))
-				peer->owed &= ~(1ull << to);
+		if (peer == NULL || peer->owed == 0)
+			continue;
+		peer->owed = tell_again(t, &op, peer->owed);
+		t->n_owed -= peer->owed == 0;
 	}
 }
 
@@ -290,6 +308,9 @@ static void control(struct vrs_table *t, const struct vrs_table_op *op)
 		break;
 	case VRS_OP_SWEEP_STALE:
 		vrs_table_local_sweep_stale(t, peer, op->prefix.afi);
+		break;
+	case VRS_OP_REVALIDATE:
+		vrs_table_local_revalidate(t);
 		break;
 	case VRS_OP_PEER_GONE:
 		peer->n_away--;
@@ -329,7 +350,7 @@ bool vrs_shards_take(struct vrs_table *t)
 	bool any = true;
 
 	take_holds(t);
-	if (t->n_down > 0)
+	if (t->n_owed > 0 || t->owed != 0)
 		pay(t);
 	while (any && total < TAKE_TURN) {
 		any = false;
@@ -338,6 +359,7 @@ bool vrs_shards_take(struct vrs_table *t)
 				continue;
 			n = vrs_ring_pop(ring(s, from, t->index), ops, TAKE);
 			do_ops(t, ops, n);
+			vrs_ring_done(ring(s, from, t->index));
 			total += n;
 			any |= n > 0;
 		}

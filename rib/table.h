@@ -158,9 +158,13 @@ struct vrs_table {
 	struct vrs_addr *scratch_hops;
 	uint32_t cap_scratch;
 	uint32_t n_down;             /* Peers that are down and have paths still. */
-	uint32_t scan_at, scan_left; /* The scan over all entries: next index, visits left. */
+	uint32_t n_owed;             /* Peers that other tables have still to be told of. */
+	uint64_t owed;               /* By shard, those that have still to revalidate. */
+	uint32_t scan_at, scan_left; /* The scan over all entries: next index, visits left, */
+	uint32_t scan_end;           /* and how many entries there were when it was asked for. */
 	bool redecide;               /* What it does: decide everything anew, */
-	vrs_table_reason_fn reason;  /* and give paths their reasons again. */
+	bool revalidating;           /* and give paths their reasons again. */
+	vrs_table_reason_fn reason;  /* How, when another table asks for it too; may be NULL. */
 	void *reason_ctx;
 	uint16_t next_slot;
 	uint64_t *full_ns; /**< What flushes of a full queue take is added here; NULL = not told. */
@@ -221,10 +225,13 @@ void vrs_table_sweep_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
 /** Take another configuration; every entry is decided anew in the turns that follow. */
 void vrs_table_configure(struct vrs_table *t, const struct vrs_table_config *config);
 
-/** Give every path its reason again (networks or limits changed), in the turns that follow. @p reason
- *  Called for each, @p ctx until vrs_table_turn() says that nothing is left; the peers' own limits come on
- *  top of it. */
-void vrs_table_revalidate(struct vrs_table *t, vrs_table_reason_fn reason, void *ctx);
+/** How paths are given reasons again. @p reason is called for each, with @p ctx; the peers' own limits come
+ *  on top of it. Before the first vrs_table_revalidate(), here or in another table of the same RIB. */
+void vrs_table_set_reason(struct vrs_table *t, vrs_table_reason_fn reason, void *ctx);
+
+/** Give every path its reason again (networks or limits changed), in the turns that follow; also in the
+ *  other tables of the same RIB, which have paths that came from here. */
+void vrs_table_revalidate(struct vrs_table *t);
 
 /**
  * End of the writer's turn: visit some of the entries that are to be visited, free what is done with.

@@ -159,12 +159,13 @@ static void announce(struct vrs_table *t, const struct vrs_table_op *op, uint32_
 	bool apart = vrs_table_stands_apart(t, e, path);
 	*path = path_of_op(peer, op, reason);
 	used(t, op);
-	vrs_table_attrs_put(t, op->slot, old);
 	vrs_peer_count(&peer->n_usable, (reason == VRS_PATH_USABLE) - had);
 	if (apart)
 		vrs_table_decide_added(t, index, e, path);
 	else
 		vrs_table_decide(t, index, e);
+	/* Only now: until the decision was published its words named the old set. */
+	vrs_table_attrs_put(t, op->slot, old);
 }
 
 bool vrs_table_remove_path(
@@ -282,7 +283,7 @@ static void flush_full(struct vrs_table *t)
 {
 	uint64_t from = t->full_ns != NULL ? vrs_now_ns() : 0;
 
-	flush_own(t);
+	vrs_table_flush(t);
 	if (t->full_ns != NULL)
 		*t->full_ns += vrs_now_ns() - from;
 }

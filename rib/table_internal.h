@@ -36,6 +36,7 @@ enum vrs_table_op_kind {
 	VRS_OP_PEER_DOWN,
 	VRS_OP_MARK_STALE,
 	VRS_OP_SWEEP_STALE,
+	VRS_OP_REVALIDATE, /* Of no peer. */
 	/* To home: no path of a peer that went is left. */
 	VRS_OP_PEER_GONE,
 	VRS_OP_NOTHING,
@@ -54,7 +55,8 @@ bool vrs_shards_hand_on(struct vrs_table *t, const struct vrs_table_op *op, unsi
 /** Show others what was handed on. */
 void vrs_shards_publish(struct vrs_table *t);
 
-/** A session at home here came up (@p peer is the home's), or an op for all other tables. */
+/** A session at home here came up (@p peer is the home's), or an op for all other tables (@p peer is NULL
+ *  where it concerns none). */
 VRS_NODISCARD int vrs_shards_peer_up(struct vrs_table *t, struct vrs_table_peer *peer);
 void vrs_shards_tell_all(struct vrs_table *t, struct vrs_table_peer *peer,
 	enum vrs_table_op_kind kind, enum vrs_afi afi);
@@ -67,6 +69,7 @@ void vrs_table_local_down(struct vrs_table *t, struct vrs_table_peer *peer);
 void vrs_table_local_mark_stale(struct vrs_table *t, struct vrs_table_peer *peer, enum vrs_afi afi);
 void vrs_table_local_sweep_stale(
 	struct vrs_table *t, struct vrs_table_peer *peer, enum vrs_afi afi);
+void vrs_table_local_revalidate(struct vrs_table *t);
 
 /** The table's record of a peer goes, after a grace period. */
 void vrs_table_peer_retire(struct vrs_table *t, struct vrs_table_peer *peer);

@@ -17,12 +17,13 @@
 enum {
 	CHUNK = 8192, /* Entries visited in one turn: about 100 us when there is nothing to do. */
 	MOVED = 2048, /* And of them so many changed. */
-	EPOCHS_MAX = 100, /* That paths may be behind: they are compared modulo 256. */
+	SMALL = 2048, /* Entries that are visited at once where that is simpler: some 50 us. */
 };
 
+/* Visit every entry that there is now; those that come later are as they should be. */
 static void ask(struct vrs_table *t)
 {
-	t->scan_left = vrs_pool_bound(&t->entries);
+	t->scan_left = t->scan_end = vrs_pool_bound(&t->entries);
 }
 
 /* --- Refreshes --- */
@@ -36,9 +37,15 @@ void vrs_table_local_mark_stale(struct vrs_table *t, struct vrs_table_peer *peer
 {
 	unsigned f = afi == VRS_AFI_IP6;
 
-	/* A peer that begins refreshes faster than we can look at its routes. */
-	while ((uint8_t)(peer->epoch[f] - peer->scanned[f]) >= EPOCHS_MAX && t->scan_left > 0)
-		vrs_table_scan(t);
+	/* A refresh that begins before all routes have been looked at for the last one: of a small table
+	 * we look now; in a large one it is the same refresh, and what was announced since the first
+	 * beginning counts as announced again. */
+	if (peer->epoch[f] != peer->scanned[f] && t->scan_left > 0) {
+		if (t->scan_end > SMALL)
+			return;
+		while (vrs_table_scan(t))
+			;
+	}
 	peer->epoch[f]++;
 	peer->marked = true;
 	ask(t);
@@ -75,11 +82,26 @@ void vrs_table_sweep_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
 
 /* --- Reasons --- */
 
-void vrs_table_revalidate(struct vrs_table *t, vrs_table_reason_fn reason, void *ctx)
+void vrs_table_set_reason(struct vrs_table *t, vrs_table_reason_fn reason, void *ctx)
 {
-	vrs_table_flush(t);
 	t->reason = reason;
 	t->reason_ctx = ctx;
+}
+
+void vrs_table_revalidate(struct vrs_table *t)
+{
+	vrs_table_flush(t);
+	vrs_table_local_revalidate(t);
+	/* What is on its way to other tables has reasons of before: they look after it has come. */
+	if (t->shards != NULL)
+		vrs_shards_tell_all(t, NULL, VRS_OP_REVALIDATE, VRS_AFI_NONE);
+}
+
+void vrs_table_local_revalidate(struct vrs_table *t)
+{
+	if (t->reason == NULL)
+		return;
+	t->revalidating = true;
 	ask(t);
 }
 
@@ -168,7 +190,7 @@ static bool visit(struct vrs_table *t, uint32_t index, struct vrs_entry *e)
 		if (path->epoch != peer->epoch[f])
 			path->epoch = (uint8_t)(peer->epoch[f] - 1);
 		changed |= peer->marked;
-		if (t->reason != NULL)
+		if (t->revalidating)
 			changed |= revalidate(t, e, path, peer);
 	}
 	if (changed && e->n_paths > 0)
@@ -179,7 +201,7 @@ static bool visit(struct vrs_table *t, uint32_t index, struct vrs_entry *e)
 /* Every entry has been visited. */
 static void done(struct vrs_table *t)
 {
-	t->reason = NULL;
+	t->revalidating = false;
 	t->redecide = false;
 	for (uint32_t slot = 0; slot < VRS_TABLE_PEERS; slot++) {
 		struct vrs_table_peer *peer = vrs_table_peer(t, (uint16_t)slot);
@@ -196,12 +218,12 @@ static void done(struct vrs_table *t)
 
 bool vrs_table_scan(struct vrs_table *t)
 {
-	uint32_t end = vrs_pool_bound(&t->entries), moved = 0;
+	uint32_t moved = 0;
 
 	if (t->scan_left == 0)
 		return false;
 	for (unsigned n = 0; n < CHUNK && moved < MOVED && t->scan_left > 0; n++) {
-		if (t->scan_at >= end)
+		if (t->scan_at >= t->scan_end)
 			t->scan_at = 0;
 		struct vrs_entry *e = vrs_table_in_use(t, t->scan_at);
 		if (e != NULL)

@@ -186,6 +186,22 @@ static int endpoint_add(struct vrs_transport *t, const struct vrs_endpoint *ep, 
 	return rc;
 }
 
+/* Another member's endpoint for the same two addresses needs its key still: it came there before it
+ * goes here. */
+static void md5_of_others(
+	struct kernel *k, const struct vrs_addr *local, const struct vrs_addr *remote)
+{
+	const struct family *f = k->family;
+
+	for (unsigned i = 0; i < f->n; i++) {
+		const struct endpoint *e =
+			f->members[i] != NULL ? find_endpoint(f->members[i], local, remote) : NULL;
+
+		if (e != NULL && e->ep.password[0] != '\0')
+			(void)vrs_kernel_sock_md5(e->listener->fd, remote, e->ep.password);
+	}
+}
+
 static void endpoint_remove_locked(
 	struct kernel *k, const struct vrs_addr *local, const struct vrs_addr *remote)
 {
@@ -195,8 +211,10 @@ static void endpoint_remove_locked(
 		if (!vrs_addr_equal(&e->ep.local, local) || !vrs_addr_equal(&e->ep.remote, remote))
 			continue;
 		*at = e->next;
-		if (e->ep.password[0] != '\0')
+		if (e->ep.password[0] != '\0') {
 			(void)vrs_kernel_sock_md5(e->listener->fd, remote, "");
+			md5_of_others(k, local, remote);
+		}
 		listener_put(k, e->listener);
 		vrs_mem_free(VRS_MEM_SESSION, e, sizeof(*e));
 		return;

@@ -98,8 +98,7 @@ static void next_block(struct vrs_ring *r)
 
 uint32_t vrs_ring_pop(struct vrs_ring *r, void *items, uint32_t max)
 {
-	uint64_t popped = atomic_load_explicit(&r->n_popped, memory_order_relaxed);
-	uint64_t left = atomic_load_explicit(&r->n_published, memory_order_acquire) - popped;
+	uint64_t left = atomic_load_explicit(&r->n_published, memory_order_acquire) - r->n_popped;
 	uint32_t got = 0;
 
 	max = (uint32_t)VRS_MIN(left, (uint64_t)max);
@@ -112,6 +111,12 @@ uint32_t vrs_ring_pop(struct vrs_ring *r, void *items, uint32_t max)
 		r->at_head += n;
 		got += n;
 	}
-	atomic_store_explicit(&r->n_popped, popped + got, memory_order_release);
+	r->n_popped += got;
 	return got;
+}
+
+void vrs_ring_done(struct vrs_ring *r)
+{
+	/* Release: partner of vrs_ring_length(). */
+	atomic_store_explicit(&r->n_done, r->n_popped, memory_order_release);
 }

@@ -33,7 +33,8 @@ struct vrs_ring {
 	struct vrs_ring_block *_Atomic spare; /* One emptied block, passed back. */
 	VRS_ALIGNED(VRS_CACHE_LINE) struct vrs_ring_block *head; /* Consumer's. */
 	uint32_t at_head;
-	_Atomic uint64_t n_popped;
+	uint64_t n_popped;
+	_Atomic uint64_t n_done;
 };
 
 /** @param item_size  1 to 256 bytes. @return 0 or -ENOMEM. */
@@ -49,14 +50,23 @@ void *vrs_ring_push(struct vrs_ring *r) VRS_NODISCARD;
 /** Producer: show what was pushed. @return Whether that was anything. */
 bool vrs_ring_publish(struct vrs_ring *r);
 
-/** Consumer: copy out up to @p max items. @return How many. */
+/** Consumer: copy out up to @p max items. They count until vrs_ring_done(). @return How many. */
 uint32_t vrs_ring_pop(struct vrs_ring *r, void *items, uint32_t max);
 
-/** Items that are published and not popped. Any thread; of the two, exact for its own side. */
+/** Consumer: what was popped has been dealt with: whoever sees that it counts no more sees what was done. */
+void vrs_ring_done(struct vrs_ring *r);
+
+/** Items that are published and not done with. Any thread; of the two, exact for its own side. */
 static inline uint64_t vrs_ring_length(const struct vrs_ring *r)
 {
-	/* Popped first: it never passes what was published before. */
-	uint64_t popped = atomic_load_explicit(&r->n_popped, memory_order_acquire);
+	/* Done first: it never passes what was published before. */
+	uint64_t done = atomic_load_explicit(&r->n_done, memory_order_acquire);
 
-	return atomic_load_explicit(&r->n_published, memory_order_acquire) - popped;
+	return atomic_load_explicit(&r->n_published, memory_order_acquire) - done;
+}
+
+/** Producer: items that are not done with, those not published among them. */
+static inline uint64_t vrs_ring_backlog(const struct vrs_ring *r)
+{
+	return r->n_pushed - atomic_load_explicit(&r->n_done, memory_order_acquire);
 }

@@ -138,6 +138,19 @@ class Protocol(unittest.TestCase):
                 or self.assertEqual(self.daemon.sessions()[("a", 0)]["state"], "Established"))
         self.assertEqual(self.daemon.counter("maxPrefixHits"), 0)
 
+    def test_a_network_of_many_prefixes(self):
+        """All of them are told and listed, before what was learned."""
+        own = ["10.0.0.0/16"] + [f"10.{1 + i // 256}.{i % 256}.0/24" for i in range(700)]
+        self.daemon.reload(CONFIG.replace("[10.0.0.0/16]", "[" + ", ".join(own) + "]", 1))
+        a, b = self.peer("a"), self.peer("b")
+        a.announce(["192.0.2.0/24"])
+        self.assertTrue(b.has("+192.0.2.0/24"))
+        told = self.daemon.vrsctl("routeserver", "peering", "list-advertised-routes",
+                                  "--routeserver", "rs", "--name", "b")
+        networks = [r["network"] for r in told["RouteServiceRole_IN_0"]]
+        self.assertEqual(sorted(networks[:-1]), sorted(own))
+        self.assertEqual(networks[-1], "192.0.2.0/24")
+
     def test_med_is_no_step_between_neighbour_ases(self):
         """MED says nothing between neighbour ASes: the identifiers decide."""
         a, b = self.peer("a"), self.peer("b")

@@ -214,7 +214,7 @@ REFUSALS = [
     ({"asn": "65515"}, r"vrs.yaml:\d+:\d+: error: reserved-asn: "),
     ({"nics": VM2.replace("10.0.2.5", "10.0.9.5")}, r"vrs.yaml:\d+:\d+: error: nic-address: "),
     ({"more": "}"}, r"vrs.yaml:\d+:\d+: error: syntax: "),
-    ({"process": ", ioThreads: 2"}, r"(not-built|process.ioThreads cannot change)"),
+    ({"process": ", ioThreads: 17"}, r"(not-built|process.ioThreads cannot change)"),
     ({"process": ', http: {listen: "127.0.0.1:1"}'}, r"process.http.listen cannot change"),
 ]
 

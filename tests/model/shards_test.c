@@ -506,10 +506,71 @@ static void tables_of_several_writers_hold_what_peers_announced(void **state)
 	vrs_thread_unregister_rcu();
 }
 
+static enum vrs_path_reason none_is_usable(void *ctx, const struct vrs_attrs *attrs,
+	const struct vrs_table_peer *peer, const struct vrs_prefix *p)
+{
+	return VRS_PATH_NEXT_HOP;
+}
+
+static void turn_both(struct vrs_shards *s)
+{
+	bool more = true;
+
+	for (unsigned i = 0; more && i < 100; i++) {
+		more = false;
+		for (unsigned k = 0; k < s->n; k++)
+			more |= vrs_table_turn(s->tables[k]);
+		for (unsigned k = 0; k < s->n; k++)
+			more |= vrs_shards_pending(s->tables[k]);
+	}
+	assert_false(more);
+}
+
+/* The home's configuration changes while changes are on their way: the owner gives reasons to them
+ * that hold, though it has looked at all its paths before they came. */
+static void paths_on_their_way_are_given_reasons_again(void **state)
+{
+	struct vrs_table_config config = {VRS_PREFERENCE_EXPRESSROUTE, false};
+	struct vrs_shards *s = calloc(1, sizeof(*s));
+	struct vrs_reclaim *reclaims[2];
+	const uint8_t nlri[] = {16, 11, 0, 16, 11, 1, 16, 11, 2, 16, 11, 3, 16, 11, 4, 16, 11, 5};
+	struct vrs_path_source source = {.addr = vrs_addr_ip4(0x0a000104u), .ebgp = true};
+	struct vrs_attrs_info info;
+	uint8_t bytes[SET];
+	uint32_t id = 0;
+
+	vrs_thread_register_rcu();
+	for (unsigned i = 0; i < 2; i++)
+		reclaims[i] = vrs_reclaim_new(VRS_RECLAIM_CALLER);
+	assert_int_equal(vrs_shards_init(s, 2, reclaims, &config), 0);
+	for (unsigned i = 0; i < 2; i++)
+		vrs_table_set_reason(s->tables[i], none_is_usable, NULL);
+	int slot = vrs_table_peer_add(s->tables[0], &source);
+	assert_true(slot >= 0);
+	make_set(1, bytes, &info);
+	assert_int_equal(vrs_attrs_intern(s->tables[0]->attrs, bytes, SET, &info, &id), 0);
+	vrs_table_revalidate(s->tables[1]);
+	turn_both(s);
+	vrs_table_announce(s->tables[0], (uint16_t)slot, VRS_AFI_IP4,
+		(struct vrs_span){nlri, sizeof(nlri)}, id, VRS_PATH_USABLE);
+	vrs_table_revalidate(s->tables[0]);
+	turn_both(s);
+	struct vrs_shards_peer_stat stat = vrs_shards_peer_stat(s->tables[0], (uint16_t)slot);
+	assert_int_equal(stat.n_paths, 6);
+	assert_true(vrs_table_peer(s->tables[1], (uint16_t)slot)->n_paths > 0);
+	assert_int_equal(stat.n_usable, 0);
+	vrs_shards_fini(s);
+	for (unsigned i = 0; i < 2; i++)
+		vrs_reclaim_free(reclaims[i]);
+	vrs_thread_unregister_rcu();
+	free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tables_of_several_writers_hold_what_peers_announced),
+		cmocka_unit_test(paths_on_their_way_are_given_reasons_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -374,10 +374,38 @@ static void reasons_are_given_again_in_turns(void **state)
 
 	vrs_attrs_get(w->table->attrs, id, 1);
 	many(w, a, 0, N, id);
-	vrs_table_revalidate(w->table, odd_is_own_as, NULL);
+	vrs_table_set_reason(w->table, odd_is_own_as, NULL);
+	vrs_table_revalidate(w->table);
 	assert_true(n_turns(w) > 3);
 	assert_int_equal(vrs_table_peer(w->table, a)->n_usable, N / 2);
 	assert_int_equal(atomic_load(&w->table->n_usable), N / 2);
+}
+
+static enum vrs_path_reason all_are_usable(void *ctx, const struct vrs_attrs *attrs,
+	const struct vrs_table_peer *peer, const struct vrs_prefix *p)
+{
+	return VRS_PATH_USABLE;
+}
+
+/* Asked for again in the middle of a scan, while the table grows: none is left out. */
+static void a_scan_that_begins_in_the_middle_visits_all(void **state)
+{
+	enum { N = 30000 };
+	struct world *w = *state;
+	uint16_t a = peer(w, 0, 0, VRS_CLASS_NVA);
+	uint32_t id = attrs(w, 1, 4, 1);
+
+	vrs_attrs_get(w->table->attrs, id, 1);
+	many(w, a, 0, N, id);
+	vrs_table_set_reason(w->table, odd_is_own_as, NULL);
+	vrs_table_revalidate(w->table);
+	assert_true(vrs_table_turn(w->table));
+	assert_in_range(vrs_table_peer(w->table, a)->n_usable, N / 2, N - 1);
+	vrs_table_set_reason(w->table, all_are_usable, NULL);
+	vrs_table_revalidate(w->table);
+	many(w, a, N, N, id);
+	(void)n_turns(w);
+	assert_int_equal(vrs_table_peer(w->table, a)->n_usable, 2 * N);
 }
 
 /* A prefix comes and goes within one queue, for two peers: the order is kept. */
@@ -544,6 +572,7 @@ int main(void)
 		CASE(a_refresh_takes_turns_and_sweeps_what_it_did_not_bring),
 		CASE(refreshes_that_never_end_are_told_apart),
 		CASE(reasons_are_given_again_in_turns),
+		CASE(a_scan_that_begins_in_the_middle_visits_all),
 		CASE(what_is_queued_is_done_in_order),
 		CASE(a_gateways_path_is_used_but_not_told_without_branch_to_branch),
 		CASE(an_unusable_path_is_kept_with_its_reason),
