@@ -51,6 +51,7 @@ struct vrs_config_load {
 	struct vrs_config_place *places;
 	size_t n_places, cap_places;
 	size_t cap_findings;
+	struct vrs_config_names *subnet_names; /* By vnet, in the arena. */
 	struct vrs_config_nic_addr *nic_addrs; /* By (vnet, addr), in the arena. */
 	size_t n_nic_addrs;
 	int err; /* Sticky: -ENOMEM. */

@@ -251,7 +251,8 @@ static void check_subnets(struct vrs_config_load *load, struct vrs_cfg_vnet *v,
 	struct claims c = {0};
 	size_t n = 0;
 
-	(void)VRS_CONFIG_NAMES(load, v->subnets, v->n_subnets, "subnet");
+	load->subnet_names[v - load->config->vnets] =
+		VRS_CONFIG_NAMES(load, v->subnets, v->n_subnets, "subnet");
 	for (size_t i = 0; i < v->n_subnets; i++)
 		n += v->subnets[i].n_prefixes;
 	c.list = vrs_config_alloc(load, n, sizeof(*c.list));
@@ -469,15 +470,14 @@ static void check_nic(struct vrs_config_load *load, struct vrs_cfg_nic *nic)
 	const struct vrs_cfg_vnet *v = &load->config->vnets[nic->vnet_index];
 	const struct vrs_cfg_subnet *s = NULL;
 	struct vrs_mark mark = vrs_config_mark(load, &nic->subnet, nic->mark);
+	const struct vrs_config_name *found =
+		name_find(&load->subnet_names[nic->vnet_index], nic->subnet);
 	char text[VRS_ADDR_STRLEN];
 
-	for (size_t i = 0; i < v->n_subnets && s == NULL; i++) {
-		if (v->subnets[i].name == NULL || strcmp(v->subnets[i].name, nic->subnet) != 0)
-			continue;
-		s = &v->subnets[i];
-		nic->subnet_index = (int)i;
-	}
-	if (s == NULL) {
+	if (found != NULL) {
+		s = &v->subnets[found->index];
+		nic->subnet_index = (int)found->index;
+	} else {
 		struct vrs_nearest near = vrs_nearest_init(nic->subnet);
 
 		for (size_t i = 0; i < v->n_subnets; i++)
@@ -597,6 +597,9 @@ void vrs_config_rules(struct vrs_config_load *load)
 			"not-built", NULL, "ioThreads over %u is not built yet",
 			VRS_CFG_IO_THREADS_MAX);
 	resolve_route_servers(load, &vnets);
+	load->subnet_names = vrs_config_alloc(load, c->n_vnets, sizeof(*load->subnet_names));
+	if (load->subnet_names == NULL)
+		return;
 	for (size_t i = 0; i < c->n_vnets; i++) {
 		check_address_space(load, &c->vnets[i]);
 		check_subnets(load, &c->vnets[i], &tables);
