@@ -600,7 +600,7 @@ static bool waits(const struct vrs_propagation *p)
 	return false;
 }
 
-/* Changes that wait in all RIBs, some perhaps counted twice while they are being marked. */
+/* Changes that wait in all RIBs. The baton is held: nobody else takes any. */
 static uint64_t untaken(const struct vrs_propagation *p)
 {
 	uint64_t n = 0;

@@ -300,22 +300,12 @@ static void control(struct vrs_table *t, const struct vrs_table_op *op)
 		/* Release: whoever finds the slot in a word sees the peer. */
 		atomic_store_explicit(&t->peers[op->slot], peer, memory_order_release);
 		break;
-	case VRS_OP_PEER_DOWN:
-		vrs_table_local_down(t, peer);
-		break;
-	case VRS_OP_MARK_STALE:
-		vrs_table_local_mark_stale(t, peer, op->prefix.afi);
-		break;
-	case VRS_OP_SWEEP_STALE:
-		vrs_table_local_sweep_stale(t, peer, op->prefix.afi);
-		break;
-	case VRS_OP_REVALIDATE:
-		vrs_table_local_revalidate(t);
-		break;
 	case VRS_OP_PEER_GONE:
 		peer->n_away--;
 		vrs_table_peer_settle(t, peer);
 		break;
+	default:
+		vrs_table_local(t, peer, op->kind, op->prefix.afi);
 	}
 }
 

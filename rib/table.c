@@ -85,9 +85,9 @@ void vrs_table_free(struct vrs_table *t)
 		return;
 	vrs_reclaim_drain(t->reclaim);
 	for (uint32_t i = 1; i < vrs_pool_bound(&t->entries); i++) {
-		struct vrs_entry *e = vrs_pool_peek(&t->entries, i);
+		struct vrs_entry *e = vrs_table_in_use(t, i);
 
-		if (e != NULL && e->afi != 0 && e->n_paths != VRS_TABLE_UNLINKED)
+		if (e != NULL)
 			vrs_path_clear(&t->arrays, e);
 	}
 	vrs_slab_fini(&t->arrays);

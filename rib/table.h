@@ -97,8 +97,7 @@ struct vrs_table_peer {
 	_Atomic uint32_t n_paths;   /**< In Adj-RIB-In, in this table. */
 	_Atomic uint32_t n_usable;  /**< Of these, without a reason. */
 	_Atomic uint64_t n_refused; /**< Announcements not taken: new prefixes while refuse_new. */
-	_Atomic uint64_t
-		n_failed; /**< Likewise for want of memory; it has no path there any more. */
+	_Atomic uint64_t n_failed;  /**< Likewise for want of memory: it has no path there. */
 	_Atomic uint64_t n_added;   /**< Announcements that added a path, ever. */
 	_Atomic uint64_t n_removed; /**< Withdrawals, and ends of a refresh, that removed one. */
 	const _Atomic uint32_t *limit_at_home; /* The home's: its record is the last to go. */
@@ -199,7 +198,7 @@ struct vrs_table_peer *vrs_table_peer(const struct vrs_table *t, uint16_t slot);
 /**
  * A peer announces prefixes with one attribute set: queued.
  *
- * What there is no memory for is not taken, and the peer's older path there goes (n_failed).
+ * What there is no memory for is not taken (n_failed); a path that is there already needs none.
  *
  * @param nlri    Validated NLRI of @p afi (RFC 4271 section 4.3), prefixes back to back.
  * @param attrs   Id in t->attrs, interned since the last turn or held.

@@ -81,18 +81,11 @@ static void unused(struct vrs_table *t, const struct vrs_table_op *op)
 		vrs_shards_give_back(t, op->slot & t->slot_mask, op->attrs);
 }
 
-/* No memory for a path: the peer has none there, so that nothing old is taken for new. */
-static void fail(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t index,
-	const struct vrs_table_op *op)
+/* No memory for a path of a peer that has none there. */
+static void fail(struct vrs_table *t, struct vrs_table_peer *peer, const struct vrs_table_op *op)
 {
 	unused(t, op);
 	vrs_table_count(&peer->n_failed, 1);
-	if (index == 0)
-		return;
-	struct vrs_entry *e = vrs_table_entry(t, index);
-	/* A fresh entry without paths goes the way of every empty one. */
-	if (!vrs_table_remove_path(t, peer, index, e) && e->n_paths == 0)
-		vrs_table_mark(t, index, e, VRS_DIRTY_EXPORT);
 }
 
 static struct vrs_path path_of_op(
@@ -108,7 +101,10 @@ static void add_path(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t 
 	struct vrs_path *path = vrs_path_add(&t->arrays, e);
 
 	if (path == NULL) {
-		fail(t, peer, index, op);
+		fail(t, peer, op);
+		/* A fresh entry without paths goes the way of every empty one. */
+		if (e->n_paths == 0)
+			vrs_table_mark(t, index, e, VRS_DIRTY_EXPORT);
 		return;
 	}
 	*path = path_of_op(peer, op, reason);
@@ -136,7 +132,7 @@ static void announce(struct vrs_table *t, const struct vrs_table_op *op, uint32_
 		}
 		index = entry_get(t, &op->prefix);
 		if (index == 0) {
-			fail(t, peer, 0, op);
+			fail(t, peer, op);
 			return;
 		}
 	}

@@ -65,11 +65,8 @@ void vrs_shards_tell_all(struct vrs_table *t, struct vrs_table_peer *peer,
 void vrs_shards_peer_gone(struct vrs_table *t, uint16_t slot);
 
 /** This table's part of what concerns all of a peer's prefixes. */
-void vrs_table_local_down(struct vrs_table *t, struct vrs_table_peer *peer);
-void vrs_table_local_mark_stale(struct vrs_table *t, struct vrs_table_peer *peer, enum vrs_afi afi);
-void vrs_table_local_sweep_stale(
-	struct vrs_table *t, struct vrs_table_peer *peer, enum vrs_afi afi);
-void vrs_table_local_revalidate(struct vrs_table *t);
+void vrs_table_local(struct vrs_table *t, struct vrs_table_peer *peer, enum vrs_table_op_kind kind,
+	enum vrs_afi afi);
 
 /** The table's record of a peer goes, after a grace period. */
 void vrs_table_peer_retire(struct vrs_table *t, struct vrs_table_peer *peer);

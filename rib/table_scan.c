@@ -33,7 +33,7 @@ static bool sweepable(const struct vrs_table_peer *peer, unsigned f, const struc
 	return peer->sweeping[f] && (int8_t)(path->epoch - peer->sweep_to[f]) < 0;
 }
 
-void vrs_table_local_mark_stale(struct vrs_table *t, struct vrs_table_peer *peer, enum vrs_afi afi)
+static void local_mark_stale(struct vrs_table *t, struct vrs_table_peer *peer, enum vrs_afi afi)
 {
 	unsigned f = afi == VRS_AFI_IP6;
 
@@ -51,33 +51,13 @@ void vrs_table_local_mark_stale(struct vrs_table *t, struct vrs_table_peer *peer
 	ask(t);
 }
 
-void vrs_table_local_sweep_stale(struct vrs_table *t, struct vrs_table_peer *peer, enum vrs_afi afi)
+static void local_sweep_stale(struct vrs_table *t, struct vrs_table_peer *peer, enum vrs_afi afi)
 {
 	unsigned f = afi == VRS_AFI_IP6;
 
 	peer->sweeping[f] = true;
 	peer->sweep_to[f] = peer->epoch[f];
 	ask(t);
-}
-
-void vrs_table_mark_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
-{
-	struct vrs_table_peer *peer = vrs_table_peer(t, slot);
-
-	vrs_table_flush(t);
-	vrs_table_local_mark_stale(t, peer, afi);
-	if (t->shards != NULL)
-		vrs_shards_tell_all(t, peer, VRS_OP_MARK_STALE, afi);
-}
-
-void vrs_table_sweep_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
-{
-	struct vrs_table_peer *peer = vrs_table_peer(t, slot);
-
-	vrs_table_flush(t);
-	vrs_table_local_sweep_stale(t, peer, afi);
-	if (t->shards != NULL)
-		vrs_shards_tell_all(t, peer, VRS_OP_SWEEP_STALE, afi);
 }
 
 /* --- Reasons --- */
@@ -88,16 +68,7 @@ void vrs_table_set_reason(struct vrs_table *t, vrs_table_reason_fn reason, void 
 	t->reason_ctx = ctx;
 }
 
-void vrs_table_revalidate(struct vrs_table *t)
-{
-	vrs_table_flush(t);
-	vrs_table_local_revalidate(t);
-	/* What is on its way to other tables has reasons of before: they look after it has come. */
-	if (t->shards != NULL)
-		vrs_shards_tell_all(t, NULL, VRS_OP_REVALIDATE, VRS_AFI_NONE);
-}
-
-void vrs_table_local_revalidate(struct vrs_table *t)
+static void local_revalidate(struct vrs_table *t)
 {
 	if (t->reason == NULL)
 		return;
@@ -137,23 +108,13 @@ void vrs_table_configure(struct vrs_table *t, const struct vrs_table_config *con
 
 /* --- Peers that went --- */
 
-void vrs_table_local_down(struct vrs_table *t, struct vrs_table_peer *peer)
+static void local_down(struct vrs_table *t, struct vrs_table_peer *peer)
 {
 	peer->down = true;
 	t->n_down++;
 	if (vrs_peer_n(&peer->n_paths) > 0)
 		ask(t);
 	vrs_table_peer_settle(t, peer);
-}
-
-void vrs_table_peer_down(struct vrs_table *t, uint16_t slot)
-{
-	struct vrs_table_peer *peer = vrs_table_peer(t, slot);
-
-	vrs_table_flush(t);
-	if (t->shards != NULL)
-		vrs_shards_tell_all(t, peer, VRS_OP_PEER_DOWN, VRS_AFI_NONE);
-	vrs_table_local_down(t, peer);
 }
 
 void vrs_table_peer_settle(struct vrs_table *t, struct vrs_table_peer *peer)
@@ -166,6 +127,60 @@ void vrs_table_peer_settle(struct vrs_table *t, struct vrs_table_peer *peer)
 	vrs_table_peer_retire(t, peer);
 	if (!vrs_table_is_home(t, slot))
 		vrs_shards_peer_gone(t, slot);
+}
+
+/* --- What concerns all prefixes of a peer, or of all peers --- */
+
+void vrs_table_local(struct vrs_table *t, struct vrs_table_peer *peer, enum vrs_table_op_kind kind,
+	enum vrs_afi afi)
+{
+	switch (kind) {
+	case VRS_OP_PEER_DOWN:
+		local_down(t, peer);
+		break;
+	case VRS_OP_MARK_STALE:
+		local_mark_stale(t, peer, afi);
+		break;
+	case VRS_OP_SWEEP_STALE:
+		local_sweep_stale(t, peer, afi);
+		break;
+	case VRS_OP_REVALIDATE:
+		local_revalidate(t);
+		break;
+	default:
+		break;
+	}
+}
+
+/* After what is queued here and what is on its way to other tables. */
+static void everywhere(struct vrs_table *t, struct vrs_table_peer *peer,
+	enum vrs_table_op_kind kind, enum vrs_afi afi)
+{
+	vrs_table_flush(t);
+	/* First: the home's record may go at once. */
+	if (t->shards != NULL)
+		vrs_shards_tell_all(t, peer, kind, afi);
+	vrs_table_local(t, peer, kind, afi);
+}
+
+void vrs_table_peer_down(struct vrs_table *t, uint16_t slot)
+{
+	everywhere(t, vrs_table_peer(t, slot), VRS_OP_PEER_DOWN, VRS_AFI_NONE);
+}
+
+void vrs_table_mark_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
+{
+	everywhere(t, vrs_table_peer(t, slot), VRS_OP_MARK_STALE, afi);
+}
+
+void vrs_table_sweep_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
+{
+	everywhere(t, vrs_table_peer(t, slot), VRS_OP_SWEEP_STALE, afi);
+}
+
+void vrs_table_revalidate(struct vrs_table *t)
+{
+	everywhere(t, NULL, VRS_OP_REVALIDATE, VRS_AFI_NONE);
 }
 
 /* --- The scan --- */

@@ -18,6 +18,7 @@
 #include "io/bgp/open.h"
 #include "io/bgp/update.h"
 #include "rib/base/thread.h"
+#include "tests/outbox.h"
 #include "tests/test.h"
 
 enum { N_PEERS = 4, N_PREFIXES = 4096, OWN_AS = 65515, MAX_TURNS = 200000 };
@@ -85,22 +86,16 @@ static void hear(struct peer *p, const struct vrs_bgp_nlri *nlri, uint16_t as)
 	}
 }
 
-static void take_message(struct peer *p, const struct vrs_bgp_message *m)
+static void take_message(void *ctx, const struct vrs_bgp_message *m)
 {
-	struct vrs_bgp_decode_ctx ctx = {
-		.as4 = true, .families = VRS_BGP_IP4 | VRS_BGP_IP6, .peer_as = OWN_AS};
+	struct peer *p = ctx;
 	struct vrs_bgp_update u;
-	uint16_t as = 0;
 
 	p->n_messages++;
 	if (m->type != VRS_BGP_UPDATE)
 		return;
-	vrs_bgp_update_decode(&ctx, m->body.data, m->body.size, &u);
-	assert_int_equal(u.verdict.action, VRS_BGP_ACCEPT);
+	uint16_t as = outbox_update(m, VRS_BGP_IP4 | VRS_BGP_IP6, OWN_AS, &u);
 	p->n_eor += u.eor != 0;
-	for (unsigned i = 0; i < u.n_attrs; i++)
-		if (u.attrs[i].code == VRS_BGP_AS_PATH) /* Ours, then the peer's. */
-			as = (uint16_t)(u.attrs[i].value[8] << 8 | u.attrs[i].value[9]);
 	hear(p, &u.withdrawn, 0);
 	if (u.announced.n > 0)
 		hear(p, &u.announced, as);
@@ -109,25 +104,7 @@ static void take_message(struct peer *p, const struct vrs_bgp_message *m)
 /* As the I/O thread: empty a peer's outbox. @return Whether there was anything. */
 static bool take(struct peer *p)
 {
-	const struct vrs_piece *piece;
-	uint64_t size = 0;
-
-	while ((piece = vrs_outbox_peek(&p->export->outbox)) != NULL) {
-		const uint8_t *at = piece->chunk->data + piece->offset;
-		for (uint32_t left = piece->size; left > 0;) {
-			struct vrs_bgp_message m;
-			struct vrs_bgp_verdict v;
-			assert_int_equal(vrs_bgp_message_frame(at, left, VRS_BGP_MAX_SIZE, &m, &v),
-				VRS_BGP_FRAME_MESSAGE);
-			take_message(p, &m);
-			at += m.raw.size;
-			left -= (uint32_t)m.raw.size;
-		}
-		size += piece->size;
-		vrs_outbox_drop(&p->export->outbox);
-	}
-	atomic_fetch_add(&p->export->outbox.taken, size);
-	return size > 0;
+	return outbox_take(&p->export->outbox, take_message, p);
 }
 
 static void turn(struct lab *l)

@@ -22,6 +22,7 @@
 #include "rib/base/thread.h"
 #include "rib/path.h"
 #include "rib/shards.h"
+#include "tests/outbox.h"
 #include "tests/random.h"
 #include "tests/test.h"
 
@@ -232,49 +233,17 @@ static void hear(struct world *w, const struct vrs_bgp_nlri *nlri, uint16_t as)
 	}
 }
 
-static void take_message(struct world *w, const struct vrs_bgp_message *m)
+static void take_message(void *ctx, const struct vrs_bgp_message *m)
 {
-	struct vrs_bgp_decode_ctx ctx = {.as4 = true, .families = VRS_BGP_IP4, .peer_as = OWN_AS};
+	struct world *w = ctx;
 	struct vrs_bgp_update u;
-	uint16_t as = 0;
 
 	if (m->type != VRS_BGP_UPDATE)
 		return;
-	vrs_bgp_update_decode(&ctx, m->body.data, m->body.size, &u);
-	assert_int_equal(u.verdict.action, VRS_BGP_ACCEPT);
-	for (unsigned i = 0; i < u.n_attrs; i++)
-		if (u.attrs[i].code == VRS_BGP_AS_PATH) /* Ours, then the peer's. */
-			as = (uint16_t)(u.attrs[i].value[8] << 8 | u.attrs[i].value[9]);
+	uint16_t as = outbox_update(m, VRS_BGP_IP4, OWN_AS, &u);
 	hear(w, &u.withdrawn, 0);
 	if (u.announced.n > 0)
 		hear(w, &u.announced, as);
-}
-
-/* What the listener's session would send. @return Whether there was anything. */
-static bool listen_some(struct world *w)
-{
-	struct vrs_outbox *outbox = &w->listener->outbox;
-	const struct vrs_piece *piece;
-	uint64_t size = 0;
-
-	while ((piece = vrs_outbox_peek(outbox)) != NULL) {
-		const uint8_t *at = piece->chunk->data + piece->offset;
-
-		for (uint32_t left = piece->size; left > 0;) {
-			struct vrs_bgp_message m;
-			struct vrs_bgp_verdict v;
-
-			assert_int_equal(vrs_bgp_message_frame(at, left, VRS_BGP_MAX_SIZE, &m, &v),
-				VRS_BGP_FRAME_MESSAGE);
-			take_message(w, &m);
-			at += m.raw.size;
-			left -= (uint32_t)m.raw.size;
-		}
-		size += piece->size;
-		vrs_outbox_drop(outbox);
-	}
-	atomic_fetch_add(&outbox->taken, size);
-	return size > 0;
 }
 
 static void *propagate(void *arg)
@@ -286,7 +255,7 @@ static void *propagate(void *arg)
 		bool clean = vrs_rib_is_clean(w->rib);
 		bool more = vrs_propagation_turn(&w->propagation);
 
-		more |= listen_some(w);
+		more |= outbox_take(&w->listener->outbox, take_message, w);
 		if (clean && !more)
 			atomic_fetch_add(&w->n_quiet, 1);
 		else

@@ -342,15 +342,24 @@ static void a_refresh_takes_turns_and_sweeps_what_it_did_not_bring(void **state)
 	assert_int_equal(vrs_table_peer(w->table, a)->n_paths, N / 2 + 1);
 }
 
+/* @return A peer that has announced @p n prefixes, with attributes @p id, which stay. */
+static uint16_t peer_with_many(struct world *w, unsigned n, uint32_t *id)
+{
+	uint16_t slot = peer(w, 0, 0, VRS_CLASS_NVA);
+
+	*id = attrs(w, 1, 4, 1);
+	vrs_attrs_get(w->table->attrs, *id, 1);
+	many(w, slot, 0, n, *id);
+	return slot;
+}
+
 static void refreshes_that_never_end_are_told_apart(void **state)
 {
 	enum { N = 20000 };
 	struct world *w = *state;
-	uint16_t a = peer(w, 0, 0, VRS_CLASS_NVA);
-	uint32_t id = attrs(w, 1, 4, 1);
+	uint32_t id;
+	uint16_t a = peer_with_many(w, N, &id);
 
-	vrs_attrs_get(w->table->attrs, id, 1);
-	many(w, a, 0, N, id);
 	for (unsigned i = 0; i < 1000; i++)
 		vrs_table_mark_stale(w->table, a, VRS_AFI_IP4);
 	many(w, a, 0, 1, id);
@@ -369,11 +378,9 @@ static void reasons_are_given_again_in_turns(void **state)
 {
 	enum { N = 30000 };
 	struct world *w = *state;
-	uint16_t a = peer(w, 0, 0, VRS_CLASS_NVA);
-	uint32_t id = attrs(w, 1, 4, 1);
+	uint32_t id;
+	uint16_t a = peer_with_many(w, N, &id);
 
-	vrs_attrs_get(w->table->attrs, id, 1);
-	many(w, a, 0, N, id);
 	vrs_table_set_reason(w->table, odd_is_own_as, NULL);
 	vrs_table_revalidate(w->table);
 	assert_true(n_turns(w) > 3);
@@ -392,11 +399,9 @@ static void a_scan_that_begins_in_the_middle_visits_all(void **state)
 {
 	enum { N = 30000 };
 	struct world *w = *state;
-	uint16_t a = peer(w, 0, 0, VRS_CLASS_NVA);
-	uint32_t id = attrs(w, 1, 4, 1);
+	uint32_t id;
+	uint16_t a = peer_with_many(w, N, &id);
 
-	vrs_attrs_get(w->table->attrs, id, 1);
-	many(w, a, 0, N, id);
 	vrs_table_set_reason(w->table, odd_is_own_as, NULL);
 	vrs_table_revalidate(w->table);
 	assert_true(vrs_table_turn(w->table));
