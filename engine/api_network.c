@@ -184,13 +184,22 @@ struct effective {
 	bool open;
 };
 
+static json_t *hops_json(const struct vrs_effective_route *route)
+{
+	json_t *j = json_array();
+
+	for (size_t i = 0; i < route->n_next_hops; i++)
+		if (vrs_effective_hop(route, i))
+			json_array_append_new(j, vrs_json_addr(&route->next_hops[i]));
+	return j;
+}
+
 static json_t *route_json(const struct vrs_effective_route *route)
 {
 	json_t *j = json_pack("{s:s,s:s,s:[o],s:s,s:o}", "source",
 		vrs_route_source_str(route->source), "state", vrs_route_state_str(route->state),
 		"addressPrefix", vrs_json_prefix(&route->prefix), "nextHopType",
-		vrs_next_hop_type_str(route->type), "nextHopIpAddress",
-		vrs_json_addrs(route->next_hops, route->n_next_hops));
+		vrs_next_hop_type_str(route->type), "nextHopIpAddress", hops_json(route));
 
 	if (route->state == VRS_ROUTE_SUPPRESSED)
 		json_object_set_new(j, "suppressedBy", vrs_json_prefix(&route->by));
@@ -293,8 +302,8 @@ static json_t *next_hop_json(const struct vrs_effective_route *route)
 		return json_pack("{s:s,s:[],s:s}", "nextHopType", "None", "nextHopIpAddress",
 			"routeTableId", "System Route");
 	return json_pack("{s:s,s:o,s:s}", "nextHopType", vrs_next_hop_type_str(route->type),
-		"nextHopIpAddress", vrs_json_addrs(route->next_hops, route->n_next_hops),
-		"routeTableId", route->route_table != NULL ? route->route_table : "System Route");
+		"nextHopIpAddress", hops_json(route), "routeTableId",
+		route->route_table != NULL ? route->route_table : "System Route");
 }
 
 void vrs_api_next_hop(struct vrs_request *r)
@@ -319,9 +328,8 @@ static void explain_row(void *ctx, const struct vrs_effective_route *c, enum vrs
 		json_pack("{s:s,s:o,s:s,s:o,s:s,s:s,s:o}", "source",
 			vrs_route_source_str(c->source), "addressPrefix",
 			vrs_json_prefix(&c->prefix), "nextHopType", vrs_next_hop_type_str(c->type),
-			"nextHopIpAddress", vrs_json_addrs(c->next_hops, c->n_next_hops), "outcome",
-			vrs_outcome_str(outcome), "reason", reason, "by",
-			by != NULL ? vrs_json_prefix(by) : json_null()));
+			"nextHopIpAddress", hops_json(c), "outcome", vrs_outcome_str(outcome),
+			"reason", reason, "by", by != NULL ? vrs_json_prefix(by) : json_null()));
 }
 
 void vrs_api_explain(struct vrs_request *r)

@@ -73,6 +73,7 @@ static struct vrs_effective_route of_group(
 		.prefix = *p,
 		.next_hops = g != NULL ? g->next_hops : NULL,
 		.n_next_hops = g != NULL ? vrs_group_size(g) : 0,
+		.only = v->version->hops,
 	};
 }
 
@@ -90,8 +91,7 @@ bool vrs_effective_match(const struct vrs_effective_view *v, const struct vrs_ad
 	size_t n;
 
 	if (hit.bgp_min_len != VRS_OVERLAY_NO_BGP && v->version != NULL &&
-		vrs_radix_match(root_of(v, addr->afi), addr, &group, &len) &&
-		len >= hit.bgp_min_len) {
+		vrs_version_match(v->version, v->groups, addr, hit.bgp_min_len, &group, &len)) {
 		struct vrs_prefix p = vrs_prefix_of(addr, len);
 
 		*out = of_group(v, &p, group);
@@ -105,13 +105,20 @@ bool vrs_effective_match(const struct vrs_effective_view *v, const struct vrs_ad
 
 /* --- States --- */
 
-/* Whether BGP has a route on exactly this prefix that reaches the class. */
+/* BGP's route on exactly this prefix. */
+VRS_RCU_READER static bool bgp_find(
+	const struct vrs_effective_view *v, const struct vrs_prefix *p, uint32_t *group)
+{
+	return vrs_radix_find(root_of(v, p->afi), p, group) &&
+		vrs_version_usable(v->version, v->groups, *group);
+}
+
+/* Whether there is one and it reaches the class. */
 VRS_RCU_READER static bool bgp_at(const struct vrs_effective_view *v, const struct vrs_prefix *p)
 {
 	uint32_t group;
 
-	return v->version != NULL && vrs_overlay_bgp(v->class->overlay) &&
-		vrs_radix_find(root_of(v, p->afi), p, &group) &&
+	return v->version != NULL && vrs_overlay_bgp(v->class->overlay) && bgp_find(v, p, &group) &&
 		vrs_overlay_pin_of(v->class->overlay, p) == NULL;
 }
 
@@ -209,6 +216,10 @@ static int list_one(void *arg, const struct vrs_prefix *p, uint32_t group)
 	if (*w->budget == 0)
 		return 1;
 	--*w->budget;
+	if (!vrs_version_usable(w->view->version, w->view->groups, group)) {
+		w->cursor->last = *p;
+		return 0;
+	}
 	struct vrs_effective_route out = of_group(w->view, p, group);
 	state_of_bgp(w->view, &out);
 	if (out.state != VRS_ROUTE_SUPPRESSED || w->cursor->all) {
@@ -231,8 +242,7 @@ VRS_RCU_READER static int list_bgp(const struct vrs_effective_view *v,
 	if (v->version == NULL || !vrs_overlay_bgp(v->class->overlay))
 		return 0;
 	if (cursor->only) {
-		if (cursor->prefix.afi != afi ||
-			!vrs_radix_find(root_of(v, afi), &cursor->prefix, &group))
+		if (cursor->prefix.afi != afi || !bgp_find(v, &cursor->prefix, &group))
 			return 0;
 		return list_one(&w, &cursor->prefix, group);
 	}
@@ -314,7 +324,7 @@ VRS_RCU_READER static void explain_bgp(struct explain *x, bool active)
 		struct vrs_prefix p = vrs_prefix_of(x->addr, (unsigned)len);
 		uint32_t group;
 
-		if (!vrs_radix_find(root_of(v, afi), &p, &group))
+		if (!bgp_find(v, &p, &group))
 			continue;
 		struct vrs_effective_route r = of_group(v, &p, group);
 		state_of_bgp(v, &r);

@@ -43,9 +43,16 @@ struct vrs_effective_route {
 	struct vrs_prefix prefix;
 	const struct vrs_addr *next_hops; /**< n_next_hops of them; NULL when there is none. */
 	size_t n_next_hops;
+	const struct vrs_hop_rule *only; /**< Of them those that it allows; NULL: all. */
 	struct vrs_prefix by;    /**< What suppressed it or made it invalid; afi 0 = nothing. */
 	const char *route_table; /**< User routes: the table's name. */
 };
+
+/** Whether next hop @p i may be used: all may, but for a moment after some were taken away. */
+static inline bool vrs_effective_hop(const struct vrs_effective_route *r, size_t i)
+{
+	return r->only == NULL || vrs_hop_rule_allows(r->only, &r->next_hops[i]);
+}
 
 /** A class with everything a look-up needs, taken once per read section. */
 struct vrs_effective_view {

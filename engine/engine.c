@@ -432,11 +432,26 @@ static void propagation_apply(void *arg)
 		if (!in_propagation(p, rib))
 			vrs_propagation_add(p, rib);
 		vrs_rib_set_branch_to_branch(rib, rs->branch_to_branch);
+		struct vrs_hop_rule *hops = vrs_model_hop_rule(config, rs);
+		if (hops != NULL)
+			vrs_rib_set_hops(rib, hops);
+		else
+			a->err = -ENOMEM;
+		vrs_hop_rule_put(hops);
 		if (note_hidden(&a->hidden[j], rib, prefixes, n) != 0 ||
 			vrs_rib_set_system(rib, prefixes, n) != 0)
 			a->err = -ENOMEM;
 		free(prefixes);
 	}
+}
+
+/* All parts have been told. */
+static void propagation_applied(void *arg)
+{
+	struct apply *a = arg;
+
+	for (size_t j = 0; j < a->now->config->n_route_servers; j++)
+		vrs_rib_hops_told(a->now->servers[j]->rib);
 }
 
 static void part_apply(void *arg, struct vrs_io *io)
@@ -611,6 +626,7 @@ int vrs_engine_apply_model(
 	(void)vrs_engine_call_parts(e, part_link, &a);
 	(void)vrs_engine_call_propagation(e, propagation_apply, &a);
 	(void)vrs_engine_call_parts(e, part_apply, &a);
+	(void)vrs_engine_call_propagation(e, propagation_applied, &a);
 	hold_servers(a.now);
 	pthread_mutex_lock(&e->model_lock);
 	e->model = a.now;

@@ -104,8 +104,7 @@ struct vrs_server {
 	struct vrs_table *table;
 	struct vrs_rib *rib;
 	struct vrs_neighbor *neighbors;
-	struct vrs_prefix *hop_prefixes; /* Where learned next hops may lie. */
-	size_t n_hop_prefixes;
+	struct vrs_hop_rule *hops; /* Which learned next hops may be used. */
 	uint16_t next_connection;
 	uint64_t n_marked; /* Of the table, as of the last turn. */
 	uint8_t scrub[32];

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rib/hop_rule.h"
+
 struct routes {
 	struct vrs_overlay_route *at;
 	size_t n, cap;
@@ -300,16 +302,21 @@ size_t vrs_model_system_prefixes(
 	return n;
 }
 
-size_t vrs_model_next_hop_prefixes(
-	const struct vrs_config *c, const struct vrs_cfg_route_server *rs, struct vrs_prefix *out)
+struct vrs_hop_rule *vrs_model_hop_rule(
+	const struct vrs_config *c, const struct vrs_cfg_route_server *rs)
 {
 	const struct vrs_cfg_vnet *v = &c->vnets[rs->vnet_index];
-	size_t n = copy(out, v);
+	struct vrs_prefix *in = calloc(vrs_model_n_prefixes(c, rs) + 1, sizeof(*in));
 
+	if (in == NULL)
+		return NULL;
+	size_t n = copy(in, v);
 	for (size_t i = 0; i < v->n_peerings; i++)
 		if (v->peerings[i].connected)
-			n += copy(out + n, &c->vnets[v->peerings[i].remote_index]);
-	return n;
+			n += copy(in + n, &c->vnets[v->peerings[i].remote_index]);
+	struct vrs_hop_rule *r = vrs_hop_rule_new(in, n, rs->router_ips, rs->n_router_ips);
+	free(in);
+	return r;
 }
 
 size_t vrs_model_n_prefixes(const struct vrs_config *c, const struct vrs_cfg_route_server *rs)

@@ -68,9 +68,10 @@ int vrs_model_route_server(const struct vrs_model *m, const char *name);
 size_t vrs_model_system_prefixes(
 	const struct vrs_config *c, const struct vrs_cfg_route_server *rs, struct vrs_prefix *out);
 
-/** The prefixes in which a learned next hop may lie: its network's and all peered ones'. */
-size_t vrs_model_next_hop_prefixes(
-	const struct vrs_config *c, const struct vrs_cfg_route_server *rs, struct vrs_prefix *out);
+/** Which learned next hops may be used: those in its network's prefixes and all peered ones', but for its own
+ *  addresses. @return A rule, owned; NULL if out of memory. */
+struct vrs_hop_rule *vrs_model_hop_rule(
+	const struct vrs_config *c, const struct vrs_cfg_route_server *rs) VRS_NODISCARD;
 
-/** An upper bound for both of the above. */
+/** An upper bound of system prefixes. */
 size_t vrs_model_n_prefixes(const struct vrs_config *c, const struct vrs_cfg_route_server *rs);

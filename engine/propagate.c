@@ -94,6 +94,7 @@ void vrs_rib_free(struct vrs_rib *rib)
 	vrs_reclaim_drain(rib->propagation->reclaim);
 	vrs_delta_log_free(rib->log);
 	vrs_bitset_fini(&rib->retry);
+	vrs_hop_rule_put(rib->hops);
 	vrs_mem_free(VRS_MEM_GROUP, rib->group_refs, rib->cap_groups * sizeof(*rib->group_refs));
 	vrs_mem_free(VRS_MEM_EXPORT, rib->entry_refs, rib->cap_entries * sizeof(*rib->entry_refs));
 	free(rib->queues);
@@ -120,6 +121,48 @@ int vrs_rib_set_system(struct vrs_rib *rib, const struct vrs_prefix *prefixes, s
 	rib->n_system = n;
 	vrs_export_system_changed(rib);
 	return 0;
+}
+
+/* Publish the open version and its deltas. @return Whether it went well. */
+static bool commit(struct vrs_rib *rib)
+{
+	if (vrs_snapshot_commit(rib->snapshot) != 0)
+		return false;
+	vrs_delta_publish(rib->log);
+	return true;
+}
+
+void vrs_rib_set_hops(struct vrs_rib *rib, struct vrs_hop_rule *rule)
+{
+	struct vrs_hop_rule *old = rib->hops;
+
+	rib->hops = vrs_hop_rule_get(rule);
+	rib->hops_told = false;
+	/* While an older rule still stands, the new one replaces it whatever it says. */
+	if (old != NULL &&
+		(vrs_hop_rule_wider(old, rule) ||
+			(vrs_snapshot_hops(rib->snapshot) != NULL &&
+				!vrs_hop_rule_equal(old, rule)))) {
+		vrs_snapshot_set_hops(rib->snapshot, rule);
+		(void)commit(rib);
+	}
+	vrs_hop_rule_put(old);
+}
+
+void vrs_rib_hops_told(struct vrs_rib *rib)
+{
+	rib->hops_told = true;
+}
+
+/* Whether every path has been judged by the rule in force: what came of it is marked. */
+static bool all_judged(const struct vrs_rib *rib)
+{
+	if (!rib->hops_told)
+		return false;
+	for (uint32_t t = 0; t < rib->n_tables; t++)
+		if (!vrs_table_judged(rib->tables[t]))
+			return false;
+	return true;
 }
 
 void vrs_rib_set_branch_to_branch(struct vrs_rib *rib, bool on)
@@ -489,14 +532,17 @@ static bool rib_turn(
 {
 	uint64_t deltas = atomic_load_explicit(&rib->n_deltas, memory_order_relaxed);
 
+	/* Looked at first: what was judged by then is taken below. */
+	bool judged = vrs_snapshot_hops(rib->snapshot) != NULL && all_judged(rib);
 	vrs_rcu_enter();
 	if (rib->retry.n > 0)
 		take_retries(rib);
 	bool more = take_changes(rib);
 	vrs_rcu_leave();
+	if (judged && !more && rib->retry.n == 0)
+		vrs_snapshot_set_hops(rib->snapshot, NULL);
 
-	if (vrs_snapshot_commit(rib->snapshot) == 0) {
-		vrs_delta_publish(rib->log);
+	if (commit(rib)) {
 		if (atomic_load_explicit(&rib->n_deltas, memory_order_relaxed) != deltas) {
 			atomic_store_explicit(&rib->changed_ms, now_ms, memory_order_relaxed);
 			atomic_fetch_add_explicit(&p->versions, 1, memory_order_relaxed);

@@ -58,6 +58,8 @@ struct vrs_rib {
 	struct vrs_export *exports;
 	struct vrs_export_group *export_groups;
 	bool export_waits;         /* Some of them for a peer that does not read. */
+	struct vrs_hop_rule *hops; /* Which next hops may be used, as configured; NULL at first. */
+	bool hops_told;            /* To all tables. */
 	struct vrs_prefix *system; /* The network's prefixes, told to every peer. */
 	size_t n_system;
 	uint32_t *group_refs; /* By group: prefixes of the open version that have it. */
@@ -163,6 +165,14 @@ void vrs_propagation_remove(struct vrs_propagation *p, struct vrs_rib *rib);
  *  hidden. Propagation. @return 0 or -ENOMEM. */
 VRS_NODISCARD int vrs_rib_set_system(
 	struct vrs_rib *rib, const struct vrs_prefix *prefixes, size_t n);
+
+/**
+ * Set which next hops may be used. When some may not any more, the next version says so, and the versions that
+ * follow until every path has been judged by the rule. The tables are told after it, vrs_table_revalidate(),
+ * and then vrs_rib_hops_told(). A reference is taken. Propagation.
+ */
+void vrs_rib_set_hops(struct vrs_rib *rib, struct vrs_hop_rule *rule);
+void vrs_rib_hops_told(struct vrs_rib *rib);
 
 /** Whether gateways are told learned routes. Propagation. */
 void vrs_rib_set_branch_to_branch(struct vrs_rib *rib, bool on);

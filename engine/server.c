@@ -18,19 +18,9 @@
 #include "io/bgp/attr.h"
 #include "rib/aspath.h"
 #include "rib/base/hash.h"
+#include "rib/hop_rule.h"
 
 /* --- Why a path may not be used --- */
-
-static bool next_hop_valid(const struct vrs_server *s, const struct vrs_addr *hop)
-{
-	for (size_t i = 0; i < s->n_router_ips; i++)
-		if (vrs_addr_equal(&s->router_ips[i], hop))
-			return false;
-	for (size_t i = 0; i < s->n_hop_prefixes; i++)
-		if (vrs_prefix_covers_addr(&s->hop_prefixes[i], hop))
-			return true;
-	return false;
-}
 
 /* The BGP Identifier of an instance: its IPv4 address, or a hash of the IPv6 one. */
 static uint32_t router_id(const struct vrs_server *s, unsigned instance)
@@ -83,7 +73,7 @@ enum vrs_path_reason vrs_server_reason(const struct vrs_server *s,
 		return VRS_PATH_OWN_AS;
 	if (source->ebgp && info->first_as != source->asn)
 		return VRS_PATH_FIRST_AS;
-	if (!next_hop_valid(s, &info->next_hop))
+	if (!vrs_hop_rule_allows(s->hops, &info->next_hop))
 		return VRS_PATH_NEXT_HOP;
 	if (!source->ebgp && reflected_by_us(s, canonical, size, info))
 		return VRS_PATH_CLUSTER_LIST;
@@ -367,7 +357,6 @@ static void apply_router_ips(struct vrs_server *s, const struct vrs_cfg_route_se
 		return;
 	memcpy(s->router_ips, rs->router_ips, sizeof(s->router_ips));
 	s->n_router_ips = rs->n_router_ips;
-	s->revalidate = true; /* None of them can be a next hop. */
 }
 
 static enum vrs_path_reason reason_again(void *ctx, const struct vrs_attrs *attrs,
@@ -379,40 +368,26 @@ static enum vrs_path_reason reason_again(void *ctx, const struct vrs_attrs *attr
 	return r == VRS_PATH_USABLE && vrs_prefix_martian(p) ? VRS_PATH_MARTIAN : r;
 }
 
-/* Whether `now` has a prefix that `old` has not. */
-static bool any_joined(
-	const struct vrs_prefix *old, size_t n_old, const struct vrs_prefix *now, size_t n_now)
-{
-	for (size_t i = 0; i < n_now; i++) {
-		size_t j = 0;
-
-		while (j < n_old && !vrs_prefix_equal(&old[j], &now[i]))
-			j++;
-		if (j == n_old)
-			return true;
-	}
-	return false;
-}
-
 /* Learned next hops may lie elsewhere now. */
-static int apply_hop_prefixes(struct vrs_server *s, const struct vrs_prefix *prefixes, size_t n)
+static int apply_hops(struct vrs_server *s, const struct vrs_config *config,
+	const struct vrs_cfg_route_server *rs)
 {
-	if (n == s->n_hop_prefixes &&
-		(n == 0 || memcmp(prefixes, s->hop_prefixes, n * sizeof(*prefixes)) == 0))
-		return 0;
-	struct vrs_prefix *copy = calloc(n + 1, sizeof(*copy));
-	if (copy == NULL)
+	struct vrs_hop_rule *now = vrs_model_hop_rule(config, rs), *old = s->hops;
+
+	if (now == NULL)
 		return -ENOMEM;
-	memcpy(copy, prefixes, n * sizeof(*copy));
-	bool joined = any_joined(s->hop_prefixes, s->n_hop_prefixes, copy, n);
-	free(s->hop_prefixes);
-	s->hop_prefixes = copy;
-	s->n_hop_prefixes = n;
+	s->hops = now;
+	if (old != NULL && vrs_hop_rule_equal(old, now)) {
+		vrs_hop_rule_put(old);
+		return 0;
+	}
 	s->revalidate = true;
 	/* A network joined: peers that filtered by what they knew are asked again, those that
 	 * can be. */
+	bool joined = vrs_hop_rule_wider(now, old);
 	for (struct vrs_neighbor *nb = s->neighbors; joined && nb != NULL; nb = nb->next)
 		(void)vrs_neighbor_ask_again(nb);
+	vrs_hop_rule_put(old);
 	return 0;
 }
 
@@ -431,11 +406,7 @@ int vrs_server_apply(struct vrs_server *s, const struct vrs_config *config,
 	const struct vrs_cfg_route_server *rs)
 {
 	struct vrs_table_config tc = table_config(rs);
-	struct vrs_prefix *hops = calloc(vrs_model_n_prefixes(config, rs) + 1, sizeof(*hops));
-	int err;
 
-	if (hops == NULL)
-		return -ENOMEM;
 	s->revalidate = false;
 	apply_router_ips(s, rs);
 	memset(s->scrub, 0, sizeof(s->scrub));
@@ -446,8 +417,7 @@ int vrs_server_apply(struct vrs_server *s, const struct vrs_config *config,
 		if (!configured(rs, n))
 			neighbor_remove(s, n, VRS_BGP_CEASE_DECONFIGURED, "peer removed");
 	}
-	err = apply_hop_prefixes(s, hops, vrs_model_next_hop_prefixes(config, rs, hops));
-	free(hops);
+	int err = apply_hops(s, config, rs);
 	s->memory_limit = rs->memory_limit;
 	s->revalidate |=
 		s->max_as_path != rs->limit_as_path || s->max_communities != rs->limit_communities;
@@ -627,12 +597,12 @@ void vrs_server_free(struct vrs_server *head)
 	free(head->shards);
 	for (unsigned i = 1; head->parts != NULL && i < head->n_parts; i++) {
 		if (head->parts[i] != NULL)
-			free(head->parts[i]->hop_prefixes);
+			vrs_hop_rule_put(head->parts[i]->hops);
 		free(head->parts[i]);
 	}
 	owners_free(head->owners, head->n_owners);
 	free(head->parts);
-	free(head->hop_prefixes);
+	vrs_hop_rule_put(head->hops);
 	free(head->name);
 	free(head);
 }

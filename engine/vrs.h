@@ -140,8 +140,9 @@ VRS_PUBLIC int vrs_open(struct vrs **out, const char *yaml, size_t size,
 
 /**
  * Make another configuration the truth: whole, or not at all. Sessions that need not change stay
- * up. NICs keep their handles by name. Cursors of classes that change are told by -ESTALE, once a
- * class however many NICs it has. With `ioThreads: 0`, and called on another thread than polls, it
+ * up. NICs keep their handles by name. Next hops that may not be used any more are not answered from
+ * here on. Cursors of classes that change, and of route servers whose next hops that concerns, are told
+ * by -ESTALE, once a class however many NICs it has. With `ioThreads: 0`, and called on another thread than polls, it
  * waits for vrs_poll() to take part. [R]
  *
  * @return 0; -EINVAL: refused, see the report, all stays as it was (`ioThreads` cannot change);

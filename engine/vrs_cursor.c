@@ -9,6 +9,10 @@
  * version is published before its deltas are, so every delta up to that sequence is in the version;
  * those behind it that the version has too are known by their version number and passed over.
  *
+ * Next hops that a reload takes away are gone from look-ups before the deltas say so (rib/snapshot.h): the
+ * cursor becomes stale, the resync leaves them out, and so do both sides of the deltas that follow, up to the
+ * version in which they are gone from all groups.
+ *
  * A class's table is its overlay's prefixes, each with what the class does there without BGP, and
  * the BGP routes that reach it. Where both have a prefix BGP's stands (a user's route hides it, so
  * it can only be a default one), and where that BGP route goes the overlay's comes back: a delta
@@ -38,7 +42,9 @@ struct chunk {
 
 struct arena {
 	struct chunk *first, *at;
-	uint32_t last_group; /* The last set that was put in, for the next that is the same. */
+	/* The last set that was put in, for the next that is the same. */
+	uint32_t last_group;
+	const struct vrs_hop_rule *last_rule;
 	const struct vrs_ip *last;
 };
 
@@ -82,30 +88,32 @@ static struct vrs_ip *arena_take(struct arena *a, size_t n)
 	return &c->ips[c->used - n];
 }
 
-/* A group's next hops, copied, inside a read section. @return 0 or -ENOMEM. */
-static int hops_of_group(
-	struct arena *a, const struct vrs_server *s, uint32_t id, struct vrs_hops *out)
+/* A group's next hops that may be used in a version with @p rule, copied, inside a read section.
+ * @return 1; 0: there is none; -ENOMEM. */
+static int hops_of_group(struct arena *a, const struct vrs_server *s,
+	const struct vrs_hop_rule *rule, uint32_t id, struct vrs_hops *out)
 {
 	const struct vrs_group *g = vrs_group_find(&s->table->groups, id);
 	/* Whoever names a group keeps it; this is against our own mistakes. */
-	size_t n = g != NULL ? vrs_group_size(g) : 0;
+	size_t n = g != NULL ? vrs_hop_rule_pick(rule, g, NULL, 0) : 0;
 
 	*out = (struct vrs_hops){.source = VRS_FROM_BGP,
 		.type = VRS_HOP_VIRTUAL_NETWORK_GATEWAY,
 		.n_next_hops = (uint32_t)n};
 	if (n == 0)
 		return 0;
-	if (id != a->last_group) {
+	if (id != a->last_group || rule != a->last_rule) {
 		struct vrs_ip *ips = arena_take(a, n);
 
 		if (ips == NULL)
 			return -ENOMEM;
-		memcpy(ips, g->next_hops, n * sizeof(*ips));
+		(void)vrs_hop_rule_pick(rule, g, (struct vrs_addr *)ips, n);
 		a->last = ips;
 		a->last_group = id;
+		a->last_rule = rule;
 	}
 	out->next_hops = a->last;
-	return 0;
+	return 1;
 }
 
 /* What a class does without BGP; r may be NULL. Borrowed of the overlay. */
@@ -147,10 +155,15 @@ static int walk_one(void *arg, const struct vrs_prefix *p, uint32_t group)
 	if (w->looked++ == WALK_STEP)
 		return 1;
 	if (w->overlay == NULL || !vrs_overlay_hides(w->overlay, p)) {
-		w->err = hops_of_group(&w->arena, w->server, group, &w->hops[w->n]);
-		if (w->err != 0)
+		int some = hops_of_group(
+			&w->arena, w->server, w->version->hops, group, &w->hops[w->n]);
+
+		if (some < 0) {
+			w->err = some;
 			return 1;
-		w->nets[w->n++] = vrs_net_out(p);
+		}
+		if (some > 0)
+			w->nets[w->n++] = vrs_net_out(p);
 	}
 	w->last = *p;
 	return 0;
@@ -204,7 +217,8 @@ static int bgp_stands(const struct walk *w, const struct vrs_prefix *p, bool *ye
 	vrs_rcu_enter();
 	err = vrs_version_check(w->version);
 	if (err == 0)
-		*yes = vrs_radix_find(&w->version->root[p->afi == VRS_AFI_IP6], p, &group);
+		*yes = vrs_radix_find(&w->version->root[p->afi == VRS_AFI_IP6], p, &group) &&
+			vrs_version_usable(w->version, &w->server->table->groups, group);
 	vrs_rcu_leave();
 	return err;
 }
@@ -276,8 +290,9 @@ struct vrs_cursor {
 	struct vrs_server *server;         /* NULL: a class that BGP does not reach. */
 	uint64_t generation;               /* Of the view they were taken from. */
 	bool stale;
-	uint64_t sequence; /* The last one seen. */
-	uint64_t version;  /* Deltas up to here came with the resync. */
+	uint64_t sequence;         /* The last one seen. */
+	uint64_t version;          /* Deltas up to here came with the resync, */
+	struct vrs_hop_rule *rule; /* from a version that carried this one. */
 	struct arena arena;
 };
 
@@ -384,6 +399,7 @@ void vrs_cursor_close(struct vrs_cursor *c)
 	vrs_propagation_unwatch(&v->engine.propagation, &c->watcher);
 	close(c->watcher.fd);
 	vrs_model_put(c->model);
+	vrs_hop_rule_put(c->rule);
 	arena_fini(&c->arena);
 	free(c->route_server);
 	free(c);
@@ -392,18 +408,29 @@ void vrs_cursor_close(struct vrs_cursor *c)
 }
 
 /* One side of a delta. @return 0 or -ENOMEM. */
-VRS_RCU_READER static int side(
-	struct vrs_cursor *c, const struct vrs_prefix *p, uint32_t group, struct vrs_hops *out)
+VRS_RCU_READER static int side(struct vrs_cursor *c, const struct vrs_hop_rule *rule,
+	const struct vrs_prefix *p, uint32_t group, struct vrs_hops *out)
 {
-	if (group != VRS_GROUP_NONE)
-		return hops_of_group(&c->arena, c->server, group, out);
+	int some =
+		group != VRS_GROUP_NONE ? hops_of_group(&c->arena, c->server, rule, group, out) : 0;
+
+	if (some != 0)
+		return some < 0 ? some : 0;
 	*out = hops_of_route(c->overlay != NULL ? vrs_overlay_winner_at(c->overlay, p) : NULL);
 	return 0;
 }
 
+static bool same_hops(const struct vrs_hops *a, const struct vrs_hops *b)
+{
+	return a->source == b->source && a->type == b->type && a->n_next_hops == b->n_next_hops &&
+		(a->n_next_hops == 0 ||
+			memcmp(a->next_hops, b->next_hops,
+				a->n_next_hops * sizeof(*a->next_hops)) == 0);
+}
+
 /* @return Whether there is something to tell (1 or 0), or -ENOMEM. */
-VRS_RCU_READER static int convert(
-	struct vrs_cursor *c, const struct vrs_delta *d, struct vrs_delta_record *out)
+VRS_RCU_READER static int convert(struct vrs_cursor *c, const struct vrs_hop_rule *rule,
+	const struct vrs_delta *d, struct vrs_delta_record *out)
 {
 	if (d->version <= c->version ||
 		(c->overlay != NULL && vrs_overlay_hides(c->overlay, &d->prefix)))
@@ -411,10 +438,10 @@ VRS_RCU_READER static int convert(
 	out->sequence = d->sequence;
 	out->version = d->version;
 	out->prefix = vrs_net_out(&d->prefix);
-	if (side(c, &d->prefix, d->old_group, &out->before) != 0 ||
-		side(c, &d->prefix, d->new_group, &out->after) != 0)
+	if (side(c, rule, &d->prefix, d->old_group, &out->before) != 0 ||
+		side(c, rule, &d->prefix, d->new_group, &out->after) != 0)
 		return -ENOMEM;
-	return 1;
+	return rule == NULL || !same_hops(&out->before, &out->after);
 }
 
 VRS_RCU_READER static int take(struct vrs_cursor *c, struct vrs_delta_record *out, int max)
@@ -424,6 +451,12 @@ VRS_RCU_READER static int take(struct vrs_cursor *c, struct vrs_delta_record *ou
 
 	if (c->server == NULL)
 		return 0;
+	/* Next hops were taken away since: look-ups do without them already. */
+	const struct vrs_version *v = vrs_snapshot_current(c->server->rib->snapshot);
+	if (v->hops_since > c->version) {
+		c->stale = true;
+		return -ESTALE;
+	}
 	while (n < max) {
 		uint64_t at = c->sequence;
 		int got = vrs_delta_read(c->server->rib->log, &at, raw, VRS_MIN(max - n, STEP));
@@ -433,7 +466,8 @@ VRS_RCU_READER static int take(struct vrs_cursor *c, struct vrs_delta_record *ou
 		if (got <= 0)
 			return n > 0 ? n : got;
 		for (int i = 0; i < got; i++) {
-			int told = convert(c, &raw[i], &out[n]);
+			bool ruled = v->hops_until == 0 || raw[i].version <= v->hops_until;
+			int told = convert(c, ruled ? c->rule : NULL, &raw[i], &out[n]);
 
 			if (told < 0)
 				return n > 0 ? n : told;
@@ -477,6 +511,7 @@ int vrs_cursor_read(struct vrs_cursor *c, struct vrs_delta_record *out, int max)
 /* Take a version and the place in the log that goes with it. */
 static int begin(struct vrs_cursor *c, struct vrs_version **version, uint64_t *sequence)
 {
+	struct vrs_hop_rule *rule = c->rule;
 	struct vrs_model *old;
 
 	*version = NULL;
@@ -488,7 +523,9 @@ static int begin(struct vrs_cursor *c, struct vrs_version **version, uint64_t *s
 		*sequence = vrs_delta_last(c->server->rib->log);
 		*version = vrs_snapshot_pin(c->server->rib->snapshot);
 	}
+	c->rule = *version != NULL ? vrs_hop_rule_get((*version)->hops) : NULL;
 	vrs_rcu_leave();
+	vrs_hop_rule_put(rule);
 	vrs_model_put(old);
 	return err;
 }

@@ -32,8 +32,9 @@ static inline void memo_init(struct memo *m)
 	memset(m->groups, 0, sizeof(m->groups));
 }
 
-static inline void answer_bgp(
-	const struct vrs_view_class *c, uint32_t group, uint8_t len, struct vrs_answer *out)
+/* @param rule  Of the version; NULL: none. */
+static inline void answer_bgp(const struct vrs_view_class *c, const struct vrs_hop_rule *rule,
+	uint32_t group, uint8_t len, struct vrs_answer *out)
 {
 	const struct vrs_group *g = vrs_group_find(c->groups, group);
 
@@ -46,6 +47,11 @@ static inline void answer_bgp(
 	/* A version that a reader sees keeps its groups; this is against our own mistakes. */
 	if (g == NULL)
 		return;
+	if (rule != NULL) {
+		out->n_next_hops =
+			(uint32_t)vrs_hop_rule_pick(rule, g, (struct vrs_addr *)&out->next_hop, 1);
+		return;
+	}
 	memcpy(&out->next_hop, &g->next_hops[0], sizeof(out->next_hop));
 	out->n_next_hops = (uint32_t)vrs_group_size(g);
 }
@@ -56,7 +62,7 @@ static inline void answer_again(struct memo *m, const struct vrs_view_class *c, 
 	unsigned at = group % MEMO;
 
 	if (m->groups[at] != group || m->stores[at] != c->groups) {
-		answer_bgp(c, group, len, &m->answers[at]);
+		answer_bgp(c, NULL, group, len, &m->answers[at]);
 		m->groups[at] = group;
 		m->stores[at] = c->groups;
 	}
@@ -105,14 +111,12 @@ VRS_RCU_READER static void look(const struct vrs_view_class *c, const struct vrs
 {
 	const struct vrs_addr *addr = vrs_ip_in(ip);
 	struct vrs_overlay_hit hit = vrs_overlay_match(c->overlay, addr);
-	uint8_t len = VRS_RADIX_MISS;
-	uint32_t group = 0;
+	uint8_t len;
+	uint32_t group;
 
 	if (hit.bgp_min_len != VRS_OVERLAY_NO_BGP && v != NULL &&
-		!vrs_radix_match(&v->root[ip->family == VRS_IP6], addr, &group, &len))
-		len = VRS_RADIX_MISS;
-	if (bgp_wins(hit, len))
-		answer_bgp(c, group, len, out);
+		vrs_version_match(v, c->groups, addr, hit.bgp_min_len, &group, &len))
+		answer_bgp(c, v->hops, group, len, out);
 	else
 		answer_overlay(c, hit.route, out);
 }
@@ -194,13 +198,14 @@ VRS_RCU_READER static inline void match_tree(
 		memset(f, VRS_RADIX_MISS, sizeof(*f));
 }
 
-/* Addresses of one family, all there are as a rule, go in step; a mixture one by one. */
+/* Addresses of one family, all there are as a rule, go in step; a mixture one by one, and all while next
+ * hops that may not be used have to be passed over. */
 VRS_RCU_READER static void look_burst(struct memo *m, const struct vrs_view_class *c,
 	const struct vrs_version *v, const struct vrs_ip *addrs, unsigned n, struct vrs_answer *out)
 {
 	struct vrs_overlay_hit hits[BURST];
 	struct found f;
-	bool mixed = !good_family(&addrs[0]);
+	bool mixed = !good_family(&addrs[0]) || (v != NULL && v->hops != NULL);
 
 	for (unsigned i = 1; i < n; i++)
 		mixed |= addrs[i].family != addrs[0].family;
@@ -248,8 +253,8 @@ int vrs_effective_bulk(
 }
 
 VRS_RCU_READER static void look_burst_many(struct memo *m,
-	const struct vrs_view_class *const *classes, const struct vrs_ip *addrs, unsigned n,
-	struct vrs_answer *out)
+	const struct vrs_view_class *const *classes, const struct vrs_version *const *versions,
+	const struct vrs_ip *addrs, unsigned n, struct vrs_answer *out)
 {
 	const struct vrs_overlay *overlays[BURST];
 	const struct vrs_radix_root *roots[BURST];
@@ -261,9 +266,8 @@ VRS_RCU_READER static void look_burst_many(struct memo *m,
 	vrs_overlay_match_many(overlays, vrs_ip_in(addrs), n, hits);
 	for (unsigned i = 0; i < n; i++) {
 		roots[i] = NULL;
-		if (hits[i].bgp_min_len != VRS_OVERLAY_NO_BGP && classes[i]->snapshot != NULL)
-			roots[i] = &vrs_snapshot_current(classes[i]->snapshot)
-					    ->root[addrs[i].family == VRS_IP6];
+		if (hits[i].bgp_min_len != VRS_OVERLAY_NO_BGP && versions[i] != NULL)
+			roots[i] = &versions[i]->root[addrs[i].family == VRS_IP6];
 	}
 	match_trees(roots, addrs, n, &f);
 	for (unsigned i = 0; i < n; i++) {
@@ -274,27 +278,32 @@ VRS_RCU_READER static void look_burst_many(struct memo *m,
 	}
 }
 
-/* As much of a burst as has classes and families: those without are answered at once. */
+/* A burst in step when every address has a class and a family, and every class's version is as good as its
+ * groups; else one by one. */
 VRS_RCU_READER static void look_some(struct memo *m, const struct vrs_view *w, const uint32_t *nics,
 	const struct vrs_ip *addrs, unsigned n, struct vrs_answer *out)
 {
 	const struct vrs_view_class *classes[BURST];
+	const struct vrs_version *versions[BURST];
 	unsigned good = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		__builtin_prefetch(&w->class_of[nics[i] < w->n_handles ? nics[i] : 0]);
 	for (unsigned i = 0; i < n; i++) {
 		classes[i] = good_family(&addrs[i]) ? vrs_view_class_of(w, nics[i]) : NULL;
-		good += classes[i] != NULL;
 		__builtin_prefetch(classes[i]);
 	}
+	for (unsigned i = 0; i < n; i++) {
+		versions[i] = classes[i] != NULL ? version_of(classes[i]) : NULL;
+		good += classes[i] != NULL && (versions[i] == NULL || versions[i]->hops == NULL);
+	}
 	if (good == n) {
-		look_burst_many(m, classes, addrs, n, out);
+		look_burst_many(m, classes, versions, addrs, n, out);
 		return;
 	}
 	for (unsigned i = 0; i < n; i++) {
 		if (classes[i] != NULL)
-			look(classes[i], version_of(classes[i]), &addrs[i], &out[i]);
+			look(classes[i], versions[i], &addrs[i], &out[i]);
 		else
 			out[i] = nothing;
 	}
@@ -335,12 +344,14 @@ int vrs_next_hops(struct vrs *v, uint32_t nic, const struct vrs_answer *answer, 
 	const struct vrs_view_class *c = vrs_view_class_of(vrs_view_of(v), nic);
 	const struct vrs_group *g =
 		c != NULL && c->groups != NULL ? vrs_group_find(c->groups, answer->group) : NULL;
-	/* The id may name another group by now. */
-	if (g == NULL || vrs_group_size(g) != answer->n_next_hops ||
-		memcmp(&g->next_hops[0], &answer->next_hop, sizeof(answer->next_hop)) != 0)
+	const struct vrs_hop_rule *rule = g != NULL ? version_of(c)->hops : NULL;
+	struct vrs_addr first;
+	/* The id may name another group by now, or all of it may be used again. */
+	if (g == NULL || vrs_hop_rule_pick(rule, g, &first, 1) != answer->n_next_hops ||
+		(n > 0 && memcmp(&first, &answer->next_hop, sizeof(first)) != 0))
 		n = -ESTALE;
 	else
-		memcpy(out, g->next_hops, VRS_MIN(cap, (size_t)n) * sizeof(*out));
+		(void)vrs_hop_rule_pick(rule, g, (struct vrs_addr *)out, cap);
 	vrs_rcu_leave();
 	return n;
 }

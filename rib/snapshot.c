@@ -45,7 +45,9 @@ struct vrs_snapshot {
 	struct vrs_reclaim *reclaim;
 	struct vrs_version *pinned;  /* Replaced versions with pins, newest first. */
 	struct vrs_garbage *retired; /* Left the open version; sorted out at commit. */
-	uint64_t now_ms;             /* As last told by turn(). */
+	struct vrs_hop_rule *hops;   /* Of the open version. */
+	uint64_t hops_since, hops_until;
+	uint64_t now_ms; /* As last told by turn(). */
 	bool changed;
 };
 
@@ -60,8 +62,11 @@ static void block_free(void *ctx, void *block)
 	vrs_radix_block_free(ctx, block);
 }
 
-static void version_free(void *ctx, void *v)
+static void version_free(void *ctx, void *arg)
 {
+	struct vrs_version *v = arg;
+
+	vrs_hop_rule_put(v->hops);
 	vrs_mem_free(VRS_MEM_SNAPSHOT, v, sizeof(struct vrs_version));
 }
 
@@ -150,11 +155,12 @@ void vrs_snapshot_free(struct vrs_snapshot *s)
 	for (struct vrs_version *v = s->pinned, *older; v != NULL; v = older) {
 		older = v->older;
 		sort_out(s, v->garbage, NULL);
-		vrs_mem_free(VRS_MEM_SNAPSHOT, v, sizeof(*v));
+		version_free(NULL, v);
 	}
 	sort_out(s, s->retired, NULL);
 	vrs_reclaim_drain(s->reclaim);
-	vrs_mem_free(VRS_MEM_SNAPSHOT, s->current, sizeof(*s->current));
+	version_free(NULL, s->current);
+	vrs_hop_rule_put(s->hops);
 	vrs_radix_fini(&s->radix[0]);
 	vrs_radix_fini(&s->radix[1]);
 	vrs_mem_free(VRS_MEM_SNAPSHOT, s, sizeof(*s));
@@ -221,6 +227,23 @@ void vrs_snapshot_touch(const struct vrs_snapshot *s, const struct vrs_prefix *p
 	}
 }
 
+void vrs_snapshot_set_hops(struct vrs_snapshot *s, struct vrs_hop_rule *rule)
+{
+	struct vrs_hop_rule *old = s->hops;
+
+	s->hops = vrs_hop_rule_get(rule);
+	vrs_hop_rule_put(old);
+	s->changed = true;
+	if (rule != NULL)
+		s->hops_since = vrs_snapshot_open(s);
+	s->hops_until = rule == NULL ? vrs_snapshot_open(s) : 0;
+}
+
+const struct vrs_hop_rule *vrs_snapshot_hops(const struct vrs_snapshot *s)
+{
+	return s->hops;
+}
+
 uint64_t vrs_snapshot_open(const struct vrs_snapshot *s)
 {
 	return s->current->number + 1;
@@ -237,6 +260,9 @@ int vrs_snapshot_commit(struct vrs_snapshot *s)
 		return -ENOMEM;
 	v->number = old->number + 1;
 	v->n_prefixes = s->radix[0].n + s->radix[1].n;
+	v->hops = vrs_hop_rule_get(s->hops);
+	v->hops_since = s->hops_since;
+	v->hops_until = s->hops_until;
 	for (unsigned i = 0; i < 2; i++) {
 		v->root[i] = s->radix[i].root;
 		s->radix[i].open = (uint32_t)(v->number + 1);
@@ -326,6 +352,41 @@ void vrs_snapshot_stat(const struct vrs_snapshot *s, uint64_t now_ms, struct vrs
 const struct vrs_version *vrs_snapshot_current(const struct vrs_snapshot *s)
 {
 	return vrs_rcu_load(s->current);
+}
+
+bool vrs_version_usable(
+	const struct vrs_version *v, const struct vrs_group_store *groups, uint32_t group)
+{
+	if (v->hops == NULL)
+		return true;
+	const struct vrs_group *g = vrs_group_find(groups, group);
+	return g != NULL && vrs_hop_rule_pick(v->hops, g, NULL, 0) > 0;
+}
+
+bool vrs_version_match(const struct vrs_version *v, const struct vrs_group_store *groups,
+	const struct vrs_addr *addr, uint8_t min_len, uint32_t *group, uint8_t *len)
+{
+	const struct vrs_radix_root *root = &v->root[addr->afi == VRS_AFI_IP6];
+	uint32_t found;
+	uint8_t at;
+
+	if (!vrs_radix_match(root, addr, &found, &at))
+		return false;
+	/* Seldom, and not for long: the shorter ones, one by one. */
+	for (; at >= min_len; at--) {
+		struct vrs_prefix p = vrs_prefix_of(addr, at);
+
+		if (v->hops == NULL ||
+			(vrs_radix_find(root, &p, &found) &&
+				vrs_version_usable(v, groups, found))) {
+			*group = found;
+			*len = at;
+			return true;
+		}
+		if (at == 0)
+			break;
+	}
+	return false;
 }
 
 struct vrs_version *vrs_snapshot_pin(struct vrs_snapshot *s)

@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "rib/base/reclaim.h"
+#include "rib/group.h"
+#include "rib/hop_rule.h"
 #include "rib/radix.h"
 
 /**
@@ -26,6 +28,10 @@
  * revoked when it has become too old or holds too much: its holder finds out at its next
  * vrs_version_enter() and starts over.
  *
+ * **Next hops that may not be used any more.** When a configuration takes some away, the version that
+ * follows carries the rule that says which are left: look-ups apply it at once, while groups are
+ * still rewritten path by path. A version without one, nearly all of them, is as good as its groups.
+ *
  * **Threads.** One writer (propagation): set, remove, commit, turn, revoke. Readers on any
  * registered thread: current, pin, enter, unpin. No locks.
  */
@@ -37,6 +43,10 @@ struct vrs_version {
 	uint64_t number;
 	struct vrs_radix_root root[2]; /**< [0] IPv4, [1] IPv6. */
 	uint64_t n_prefixes;
+	struct vrs_hop_rule
+		*hops;       /**< Of each group, next hops that it allows; NULL: all of them. */
+	uint64_t hops_since; /**< The version that first carried the last rule; 0 = none ever. */
+	uint64_t hops_until; /**< And the one in which it had done its work; 0 = not yet. */
 
 	/* The snapshot's own. */
 	_Atomic uint32_t pins;
@@ -73,6 +83,12 @@ bool vrs_snapshot_get(const struct vrs_snapshot *s, const struct vrs_prefix *p, 
 /** @return Number the open version will have. */
 uint64_t vrs_snapshot_open(const struct vrs_snapshot *s);
 
+/** The open version and those that follow carry @p rule (a reference is taken); NULL: none any more. Writer. */
+void vrs_snapshot_set_hops(struct vrs_snapshot *s, struct vrs_hop_rule *rule);
+
+/** The rule of the open version. Writer. */
+const struct vrs_hop_rule *vrs_snapshot_hops(const struct vrs_snapshot *s);
+
 /** Publish the open version if it changed anything. @return 0, or -ENOMEM (it stays open). */
 VRS_NODISCARD int vrs_snapshot_commit(struct vrs_snapshot *s);
 
@@ -100,6 +116,19 @@ void vrs_snapshot_stat(
 
 /** @return The current version, valid until the read section ends. */
 const struct vrs_version *vrs_snapshot_current(const struct vrs_snapshot *s) VRS_RCU_READER;
+
+/**
+ * The longest prefix of @p v that covers @p addr and has a next hop that may be used, of @p min_len bits
+ * at least.
+ *
+ * @param group, len  Written when there is one.
+ */
+bool vrs_version_match(const struct vrs_version *v, const struct vrs_group_store *groups,
+	const struct vrs_addr *addr, uint8_t min_len, uint32_t *group, uint8_t *len) VRS_RCU_READER;
+
+/** Whether @p group, of a prefix of @p v, has a next hop that may be used. */
+bool vrs_version_usable(const struct vrs_version *v, const struct vrs_group_store *groups,
+	uint32_t group) VRS_RCU_READER;
 
 /** Pin the current version. @return It, to be unpinned. The thread must be inside a read section. */
 struct vrs_version *vrs_snapshot_pin(struct vrs_snapshot *s) VRS_RCU_READER;

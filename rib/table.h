@@ -144,6 +144,7 @@ struct vrs_table {
 	_Atomic uint64_t n_paths;
 	_Atomic uint64_t n_prefixes; /* Entries with at least one path. */
 	_Atomic uint64_t n_marked;   /* Times an entry was put in the dirty ring. */
+	_Atomic uint32_t unjudged;   /* Requests for new reasons of all paths that are not done. */
 	_Atomic uint32_t bound;      /* One more than the highest entry index ever in use. */
 
 	/* Writer's. */
@@ -162,8 +163,8 @@ struct vrs_table {
 	uint32_t scan_at, scan_left; /* The scan over all entries: next index, visits left, */
 	uint32_t scan_end;           /* and how many entries there were when it was asked for. */
 	bool redecide;               /* What it does: decide everything anew, */
-	bool revalidating;           /* and give paths their reasons again. */
-	vrs_table_reason_fn reason;  /* How, when another table asks for it too; may be NULL. */
+	uint32_t revalidating; /* and, if not 0, give paths their reasons again: so many asked. */
+	vrs_table_reason_fn reason; /* How, when another table asks for it too; may be NULL. */
 	void *reason_ctx;
 	uint16_t next_slot;
 	uint64_t *full_ns; /**< What flushes of a full queue take is added here; NULL = not told. */
@@ -231,6 +232,9 @@ void vrs_table_set_reason(struct vrs_table *t, vrs_table_reason_fn reason, void 
 /** Give every path its reason again (networks or limits changed), in the turns that follow; also in the
  *  other tables of the same RIB, which have paths that came from here. */
 void vrs_table_revalidate(struct vrs_table *t);
+
+/** Whether all that was asked so is done: what it changed is marked dirty. Any thread. */
+bool vrs_table_judged(const struct vrs_table *t);
 
 /**
  * End of the writer's turn: visit some of the entries that are to be visited, free what is done with.

@@ -70,10 +70,20 @@ void vrs_table_set_reason(struct vrs_table *t, vrs_table_reason_fn reason, void 
 
 static void local_revalidate(struct vrs_table *t)
 {
-	if (t->reason == NULL)
-		return;
-	t->revalidating = true;
+	t->revalidating++;
 	ask(t);
+}
+
+/* @p n requests are done, or (less than none) asked for. */
+static void judged(struct vrs_table *t, int n)
+{
+	/* Release: whoever finds none left sees the entries that were marked. */
+	(void)atomic_fetch_sub_explicit(&t->unjudged, (uint32_t)n, memory_order_acq_rel);
+}
+
+bool vrs_table_judged(const struct vrs_table *t)
+{
+	return atomic_load_explicit(&t->unjudged, memory_order_acquire) == 0;
 }
 
 /* @return Whether the path's reason is another one now. */
@@ -81,9 +91,11 @@ static bool revalidate(struct vrs_table *t, const struct vrs_entry *e, struct vr
 	struct vrs_table_peer *peer)
 {
 	struct vrs_prefix p = vrs_entry_prefix(t, e);
+
+	if (t->reason == NULL)
+		return false;
 	uint8_t now = (uint8_t)t->reason(
 		t->reason_ctx, vrs_table_attrs_at(t, path->peer, path->attrs), peer, &p);
-
 	if (now == VRS_PATH_USABLE &&
 		vrs_shards_over_limit(t, peer, path->reason == VRS_PATH_USABLE))
 		now = VRS_PATH_LIMIT;
@@ -180,6 +192,10 @@ void vrs_table_sweep_stale(struct vrs_table *t, uint16_t slot, enum vrs_afi afi)
 
 void vrs_table_revalidate(struct vrs_table *t)
 {
+	for (unsigned i = 0; t->shards != NULL && i < t->shards->n; i++)
+		if (i != t->index)
+			judged(t->shards->tables[i], -1);
+	judged(t, -1);
 	everywhere(t, NULL, VRS_OP_REVALIDATE, VRS_AFI_NONE);
 }
 
@@ -205,7 +221,7 @@ static bool visit(struct vrs_table *t, uint32_t index, struct vrs_entry *e)
 		if (path->epoch != peer->epoch[f])
 			path->epoch = (uint8_t)(peer->epoch[f] - 1);
 		changed |= peer->marked;
-		if (t->revalidating)
+		if (t->revalidating > 0)
 			changed |= revalidate(t, e, path, peer);
 	}
 	if (changed && e->n_paths > 0)
@@ -216,7 +232,8 @@ static bool visit(struct vrs_table *t, uint32_t index, struct vrs_entry *e)
 /* Every entry has been visited. */
 static void done(struct vrs_table *t)
 {
-	t->revalidating = false;
+	judged(t, (int)t->revalidating);
+	t->revalidating = 0;
 	t->redecide = false;
 	for (uint32_t slot = 0; slot < VRS_TABLE_PEERS; slot++) {
 		struct vrs_table_peer *peer = vrs_table_peer(t, (uint16_t)slot);

@@ -27,7 +27,7 @@ enum { PEERS = 3, PREFIXES = 96, FIB_MAX = 256, HOPS_MAX = 4 };
 /* What may differ between two configurations of a script. */
 struct variant {
 	unsigned threads, user, closed, endpoint, extra;
-	bool without_rs;
+	bool without_rs, second_ip;
 };
 
 static const char *yaml(const struct variant *x)
@@ -40,6 +40,11 @@ static const char *yaml(const struct variant *x)
 		"nextHopIpAddress: 10.0.2.10}\n"
 		"      - {name: b, addressPrefix: 198.51.100.128/25, nextHopType: Internet}\n"
 		"      - {name: c, addressPrefix: 'fd10::/16', nextHopType: None}\n"};
+	static const char *const route_servers[] = {
+		"routeServers:\n"
+		"  - {name: rs, virtualNetwork: hub, virtualRouterIps: [10.0.0.4]}\n",
+		"routeServers:\n"
+		"  - {name: rs, virtualNetwork: hub, virtualRouterIps: [10.0.0.4, 10.0.0.5]}\n"};
 	static char text[8192];
 
 	(void)snprintf(text, sizeof(text),
@@ -78,12 +83,12 @@ static const char *yaml(const struct variant *x)
 		x->extra ? "  - {name: an, virtualNetwork: hub, subnet: plain, privateIpAddress: "
 			   "10.0.2.5}\n"
 			 : "",
-		x->without_rs
-			? ""
-			: "routeServers:\n"
-			  "  - {name: rs, virtualNetwork: hub, virtualRouterIps: [10.0.0.4]}\n");
+		x->without_rs ? "" : route_servers[x->second_ip]);
 	return text;
 }
+
+/* What the route server has too in the variant, and nobody may use as a next hop then. */
+static const struct vrs_addr second_ip = {{10, 0, 0, 5}, VRS_AFI_IP4};
 
 static const char *const nic_names[] = {"plain", "user", "closed", "endpoint", "lone"};
 enum { NICS = VRS_N_ELEMS(nic_names) };
@@ -171,26 +176,41 @@ static void reload(struct world *w)
 	assert_int_equal(err, 0);
 }
 
-/* Peer `peer` announces a prefix with a next hop of its own, or withdraws it. Owner. */
-static void tell(struct world *w, unsigned peer, const struct vrs_prefix *p, bool announce)
+/* Peer `peer` announces a prefix. Owner. */
+static void announce(
+	struct world *w, unsigned peer, const struct vrs_prefix *p, const struct vrs_addr *hop)
 {
+	bool usable = vrs_hop_rule_allows(w->server->hops, hop);
 	uint8_t bytes[64], nlri[17];
 	struct vrs_writer wr = vrs_writer_init(nlri, sizeof(nlri));
-	struct vrs_addr hop = vrs_addr_ip4(0x0a000210u + peer + 8 * rng_below(&w->rng, 3));
 	struct vrs_attrs_info info;
 	uint32_t id;
 
 	vrs_prefix_write(&wr, p);
 	struct vrs_span span = {nlri, vrs_writer_size(&wr)};
-	if (!announce) {
-		vrs_table_withdraw(w->server->table, (uint16_t)w->slots[peer], p->afi, span);
-		vrs_table_flush(w->server->table);
+	size_t size = vrs_bgp_local_attrs(hop, bytes, sizeof(bytes), &info);
+	assert_int_equal(vrs_attrs_intern(w->server->table->attrs, bytes, size, &info, &id), 0);
+	vrs_table_announce(w->server->table, (uint16_t)w->slots[peer], p->afi, span, id,
+		usable ? VRS_PATH_USABLE : VRS_PATH_NEXT_HOP);
+	vrs_table_flush(w->server->table);
+}
+
+/* It does with one of its next hops, or withdraws it. Owner. */
+static void tell(struct world *w, unsigned peer, const struct vrs_prefix *p, bool announced)
+{
+	struct vrs_addr hop = vrs_addr_ip4(0x0a000210u + peer + 8 * rng_below(&w->rng, 3));
+	uint8_t nlri[17];
+	struct vrs_writer wr = vrs_writer_init(nlri, sizeof(nlri));
+
+	if (rng_below(&w->rng, 4) == 0)
+		hop = second_ip;
+	if (announced) {
+		announce(w, peer, p, &hop);
 		return;
 	}
-	size_t size = vrs_bgp_local_attrs(&hop, bytes, sizeof(bytes), &info);
-	assert_int_equal(vrs_attrs_intern(w->server->table->attrs, bytes, size, &info, &id), 0);
-	vrs_table_announce(
-		w->server->table, (uint16_t)w->slots[peer], p->afi, span, id, VRS_PATH_USABLE);
+	vrs_prefix_write(&wr, p);
+	vrs_table_withdraw(w->server->table, (uint16_t)w->slots[peer], p->afi,
+		(struct vrs_span){nlri, vrs_writer_size(&wr)});
 	vrs_table_flush(w->server->table);
 }
 
@@ -531,7 +551,13 @@ static void a_table_kept_from_deltas_answers_as_a_look_up_does(void **state)
 			w->variant.closed = rng_below(&w->rng, 2);
 			w->variant.endpoint = rng_below(&w->rng, 2);
 			w->variant.extra = rng_below(&w->rng, 2);
+			w->variant.second_ip = rng_below(&w->rng, 2);
 			reload(w);
+			/* What next hops were taken away is gone before anything is rewritten. */
+			unsigned i = rng_below(&w->rng, NICS);
+			(void)fib_follow(fibs[i]);
+			check_fib(w, i, fibs[i]);
+			check_mixed(w);
 		}
 		settle(w);
 		unsigned i = rng_below(&w->rng, NICS);
@@ -577,6 +603,118 @@ static void a_changed_class_is_one_event_and_others_hear_nothing(void **state)
 	fib_close(plain);
 	fib_close(user);
 	fib_close(closed);
+	world_free(w);
+}
+
+static struct vrs_answer answer_of(struct world *w, const char *text)
+{
+	struct vrs_answer one = {0}, bulk[2], many[2];
+	struct vrs_ip ips[2];
+
+	assert_int_equal(vrs_ip_parse(&ips[0], text), 0);
+	ips[1] = ips[0];
+	assert_int_equal(vrs_effective(w->vrs, w->nics[0], ips, &one), 0);
+	assert_int_equal(vrs_effective_bulk(w->vrs, w->nics[0], ips, 2, bulk), 0);
+	assert_int_equal(
+		vrs_effective_many(w->vrs, (uint32_t[]){w->nics[0], w->nics[0]}, ips, 2, many), 0);
+	assert_memory_equal(&one, &bulk[1], sizeof(one));
+	assert_memory_equal(&one, &many[1], sizeof(one));
+	return one;
+}
+
+static void check_hop(struct world *w, const char *text, uint8_t len, const struct vrs_addr *hop)
+{
+	struct vrs_answer a = answer_of(w, text);
+	struct vrs_ip hops[HOPS_MAX];
+
+	assert_int_equal(a.prefix_len, len);
+	assert_int_equal(a.n_next_hops, 1);
+	assert_memory_equal(&a.next_hop, hop, sizeof(*hop));
+	assert_int_equal(vrs_next_hops(w->vrs, w->nics[0], &a, hops, HOPS_MAX), 1);
+	assert_memory_equal(&hops[0], hop, sizeof(*hop));
+}
+
+/* The version of now. */
+static bool has_rule(struct world *w)
+{
+	vrs_rcu_enter();
+	bool yes = vrs_snapshot_current(w->server->rib->snapshot)->hops != NULL;
+	vrs_rcu_leave();
+	return yes;
+}
+
+static void a_next_hop_that_is_taken_away_is_passed_over_at_once(void **state)
+{
+	struct world *w = world_new(&(struct variant){0}, NULL);
+	const struct vrs_addr other = {{10, 0, 2, 99}, VRS_AFI_IP4};
+	struct vrs_prefix outer, inner, shared;
+	struct fib *f = fib_new(w, 0);
+
+	assert_int_equal(vrs_prefix_parse(&outer, "198.18.0.0/16"), 0);
+	assert_int_equal(vrs_prefix_parse(&inner, "198.18.1.0/24"), 0);
+	assert_int_equal(vrs_prefix_parse(&shared, "198.19.0.0/16"), 0);
+	announce(w, 0, &outer, &other);
+	announce(w, 0, &inner, &second_ip);
+	announce(w, 0, &shared, &other);
+	announce(w, 1, &shared, &second_ip);
+	settle(w);
+	(void)fib_follow(f);
+	check_hop(w, "198.18.1.1", 24, &second_ip);
+	assert_int_equal(answer_of(w, "198.19.0.1").n_next_hops, 2);
+	/* Nobody has judged a path since, and no group is another. */
+	w->variant.second_ip = true;
+	reload(w);
+	check_hop(w, "198.18.1.1", 16, &other);
+	check_hop(w, "198.19.0.1", 16, &other);
+	assert_true(fib_follow(f));
+	check_fib(w, 0, f);
+	/* Then groups are rewritten, which is no news. */
+	assert_true(has_rule(w));
+	settle(w);
+	assert_false(has_rule(w));
+	check_hop(w, "198.18.1.1", 16, &other);
+	check_hop(w, "198.19.0.1", 16, &other);
+	struct vrs_delta_record d;
+	assert_int_equal(vrs_cursor_read(f->cursor, &d, 1), 0);
+	/* And it comes back by deltas alone. */
+	w->variant.second_ip = false;
+	reload(w);
+	settle(w);
+	check_hop(w, "198.18.1.1", 24, &second_ip);
+	assert_false(fib_follow(f));
+	check_fib(w, 0, f);
+	fib_close(f);
+	world_free(w);
+}
+
+static void a_rule_stays_until_the_last_path_has_been_judged(void **state)
+{
+	struct world *w = world_new(&(struct variant){0}, NULL);
+	const struct vrs_addr other = {{10, 0, 2, 99}, VRS_AFI_IP4};
+	struct vrs_prefix p;
+	unsigned turns = 0;
+
+	assert_int_equal(vrs_prefix_parse(&p, "100.64.0.0/10"), 0);
+	announce(w, 0, &p, &other);
+	/* More than one turn judges. */
+	for (unsigned i = 0; i < 16384; i++) {
+		struct vrs_addr a = vrs_addr_ip4(0x64400000 + i);
+
+		p = vrs_prefix_of(&a, 32);
+		announce(w, 0, &p, &second_ip);
+	}
+	settle(w);
+	check_hop(w, "100.64.63.255", 32, &second_ip);
+	w->variant.second_ip = true;
+	reload(w);
+	for (; has_rule(w) && turns < 1000; turns++) {
+		check_hop(w, "100.64.0.0", 10, &other);
+		check_hop(w, "100.64.63.255", 10, &other);
+		(void)vrs_engine_turn(&w->vrs->engine, 0);
+	}
+	assert_true(turns > 2 && turns < 1000);
+	check_hop(w, "100.64.0.0", 10, &other);
+	check_hop(w, "100.64.63.255", 10, &other);
 	world_free(w);
 }
 
@@ -638,7 +776,7 @@ static uint64_t walked(struct vrs_pin *p)
 
 static void a_pinned_version_stays_until_it_is_revoked(void **state)
 {
-	struct vrs_options o = {.size = sizeof(o), .max_pin_bytes = 20000};
+	struct vrs_options o = {.size = sizeof(o), .max_pin_bytes = 8000};
 	struct world *w = world_new(&(struct variant){0}, &o);
 	struct vrs_status s = {.size = sizeof(s)};
 	struct vrs_pin *p;
@@ -884,6 +1022,8 @@ int main(void)
 		cmocka_unit_test(a_handle_is_its_names_across_reloads),
 		cmocka_unit_test(a_table_kept_from_deltas_answers_as_a_look_up_does),
 		cmocka_unit_test(a_changed_class_is_one_event_and_others_hear_nothing),
+		cmocka_unit_test(a_next_hop_that_is_taken_away_is_passed_over_at_once),
+		cmocka_unit_test(a_rule_stays_until_the_last_path_has_been_judged),
 		cmocka_unit_test(a_descriptor_is_readable_until_nothing_is_new),
 		cmocka_unit_test(a_pinned_version_stays_until_it_is_revoked),
 		cmocka_unit_test(who_holds_a_removed_route_server_is_told_and_it_goes_later),

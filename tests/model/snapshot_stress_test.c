@@ -224,9 +224,52 @@ static void a_revoked_pin_says_so_and_frees_what_it_kept(void **state)
 	teardown_snapshot();
 }
 
+/* Whoever pinned a version that carried a rule has it, whatever came since. */
+static void a_rule_lives_as_long_as_the_versions_that_carry_it(void **state)
+{
+	struct rng rng = {rng_seed("snapshot rule")};
+	struct vrs_version *pins[3];
+	uint64_t since = 0;
+
+	setup_snapshot(VRS_RECLAIM_CALLER);
+	for (unsigned i = 0; i < VRS_N_ELEMS(pins); i++) {
+		struct vrs_hop_rule *rule = vrs_hop_rule_new(&sentinels[i], 1, NULL, 0);
+
+		assert_non_null(rule);
+		if (i == 1)
+			since = vrs_snapshot_open(snapshot);
+		vrs_snapshot_set_hops(snapshot, i == 2 ? NULL : rule);
+		vrs_hop_rule_put(rule);
+		commit(&rng);
+		vrs_rcu_enter();
+		pins[i] = vrs_snapshot_pin(snapshot);
+		vrs_rcu_leave();
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		commit(&rng);
+		vrs_snapshot_turn(snapshot, i);
+		vrs_reclaim_turn(reclaim);
+	}
+	for (unsigned i = 0; i < VRS_N_ELEMS(pins); i++) {
+		struct vrs_addr a = vrs_prefix_addr(&sentinels[i]);
+
+		assert_true(
+			i == 2 ? pins[i]->hops == NULL : vrs_hop_rule_allows(pins[i]->hops, &a));
+	}
+	assert_int_equal(pins[1]->hops_until, 0);
+	assert_int_equal(pins[2]->hops_since, since);
+	assert_int_equal(pins[2]->hops_until, pins[2]->number);
+	for (unsigned i = 0; i < VRS_N_ELEMS(pins); i++)
+		vrs_version_unpin(pins[i]);
+	vrs_snapshot_turn(snapshot, 100);
+	teardown_snapshot();
+	assert_int_equal(vrs_mem_used(VRS_MEM_OTHER), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_rule_lives_as_long_as_the_versions_that_carry_it),
 		cmocka_unit_test(a_revoked_pin_says_so_and_frees_what_it_kept),
 		cmocka_unit_test(a_pin_survives_a_hundred_thousand_commits),
 		cmocka_unit_test(readers_never_see_a_mixed_version),
