@@ -392,11 +392,11 @@ static bool has_output(const struct vrs_io *io)
 	return false;
 }
 
-/* Whether other I/O threads have handed something on. */
+/* Whether other threads have left something for our tables. */
 static bool has_changes(const struct vrs_io *io)
 {
 	for (const struct vrs_server *s = io->servers; s != NULL; s = s->next)
-		if (vrs_shards_waiting(s->table))
+		if (vrs_table_waiting(s->table))
 			return true;
 	return false;
 }

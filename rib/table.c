@@ -267,6 +267,12 @@ bool vrs_table_turn(struct vrs_table *t)
 	return more;
 }
 
+bool vrs_table_waiting(const struct vrs_table *t)
+{
+	return vrs_shards_waiting(t) || !vrs_spsc_empty(&t->returns) ||
+		!vrs_spsc_empty(&t->groups.done);
+}
+
 void vrs_table_touch(struct vrs_table *t, const struct vrs_prefix *p)
 {
 	uint32_t index;

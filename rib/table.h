@@ -243,6 +243,9 @@ bool vrs_table_judged(const struct vrs_table *t);
  */
 bool vrs_table_turn(struct vrs_table *t);
 
+/** Whether others have left something for it: changes of other tables, what propagation gave back. Writer. */
+bool vrs_table_waiting(const struct vrs_table *t);
+
 /** Bytes of its two trees. Writer. */
 uint64_t vrs_table_tree_bytes(const struct vrs_table *t);
 

@@ -315,6 +315,16 @@ out_close:
 
 static void wake(struct vrs_transport *t);
 
+/* Whether a sibling has as many connections of this peer to look at as the peer may have at all. */
+static bool inbox_crowded(const struct kernel *k, const struct handed *h)
+{
+	unsigned n = 0;
+
+	for (const struct handed *i = k->inbox; i != NULL; i = i->next)
+		n += vrs_addr_equal(&i->remote, &h->remote) && vrs_addr_equal(&i->local, &h->local);
+	return n >= VRS_CONNS_PER_PEER;
+}
+
 /* A peer of ours, or one of a sibling's, who gets it; strangers are closed. */
 static void sort_out(struct kernel *k, const struct handed *h)
 {
@@ -325,9 +335,10 @@ static void sort_out(struct kernel *k, const struct handed *h)
 		return;
 	}
 	struct family *f = k->family;
+	_Atomic uint64_t *refused = &k->stat.refused_unknown;
 	struct handed *copy = NULL;
 	pthread_mutex_lock(&f->lock);
-	for (unsigned i = 0; i < f->n && copy == NULL; i++) {
+	for (unsigned i = 0; i < f->n; i++) {
 		struct kernel *other = f->members[i];
 
 		if (other == NULL || other == k)
@@ -335,7 +346,9 @@ static void sort_out(struct kernel *k, const struct handed *h)
 		e = find_endpoint(other, &h->local, &h->remote);
 		if (e == NULL || e->listener->port != h->local_port)
 			continue;
-		copy = vrs_mem_alloc(VRS_MEM_SESSION, sizeof(*copy));
+		bool crowd = inbox_crowded(other, h);
+		refused = crowd ? &k->stat.refused_crowd : &k->stat.refused_want;
+		copy = crowd ? NULL : vrs_mem_alloc(VRS_MEM_SESSION, sizeof(*copy));
 		if (copy == NULL)
 			break;
 		*copy = *h;
@@ -343,11 +356,12 @@ static void sort_out(struct kernel *k, const struct handed *h)
 		other->inbox = copy;
 		atomic_store(&other->has_inbox, true);
 		wake(&other->base);
+		break;
 	}
 	pthread_mutex_unlock(&f->lock);
 	if (copy == NULL) {
 		(void)close(h->fd);
-		kernel_count(e != NULL ? &k->stat.refused_want : &k->stat.refused_unknown, 1);
+		kernel_count(refused, 1);
 	}
 }
 

@@ -479,25 +479,65 @@ static void closing_inside_rx_is_allowed(void **)
 	assert_int_equal(w.in.down, 0);
 }
 
+/* A raw connection from the address of b to that of a. */
+static int connected(void)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	from.sin_addr.s_addr = inet_addr("127.0.0.12");
+	to.sin_addr.s_addr = inet_addr("127.0.0.11");
+	to.sin_port = htons(w.port);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
 static void a_reset_while_paused_is_noticed(void **)
 {
 	struct linger hard = {1, 0};
 	struct vrs_endpoint a = ep_a();
-	struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
 
 	add(w.a, &a, &w.in);
-	from.sin_addr.s_addr = inet_addr("127.0.0.12");
-	to.sin_addr.s_addr = inet_addr("127.0.0.11");
-	to.sin_port = htons(w.port);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	int fd = connected();
 	UNTIL(w.accepts == 1);
 	w.a->ops->pause(w.in.conn);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
 	(void)close(fd);
 	UNTIL(w.in.down == 1);
 	assert_int_equal(w.in.err, ECONNRESET);
+}
+
+static void a_sibling_that_is_busy_is_handed_no_more_than_a_peer_may_have(void **)
+{
+	enum { MANY = 3 * VRS_CONNS_PER_PEER };
+	struct vrs_endpoint ours = endpoint("127.0.0.11", "127.0.0.13"), its = ep_a();
+	struct vrs_transport *family[2], *busy;
+	struct vrs_transport_stat st = {0};
+	int fds[MANY];
+
+	assert_int_equal(vrs_kernel_transports_new(2, family), 0);
+	busy = family[1];
+	busy->accept = on_accept;
+	w.refuse = true;
+	add(family[0], &ours, NULL);
+	add(busy, &its, &w.in);
+	for (unsigned i = 0; i < MANY; i++)
+		fds[i] = connected();
+	for (uint64_t until = now_ms() + 5000;
+		st.refused_crowd < MANY - VRS_CONNS_PER_PEER && now_ms() < until;) {
+		assert_true(family[0]->ops->poll(family[0], 1) >= 0);
+		family[0]->ops->stat(family[0], &st);
+	}
+	assert_int_equal(st.refused_crowd, MANY - VRS_CONNS_PER_PEER);
+	assert_int_equal(w.accepts, 0);
+	for (uint64_t until = now_ms() + 5000; w.accepts < VRS_CONNS_PER_PEER && now_ms() < until;)
+		assert_true(busy->ops->poll(busy, 1) >= 0);
+	assert_int_equal(w.accepts, VRS_CONNS_PER_PEER);
+	for (unsigned i = 0; i < MANY; i++)
+		(void)close(fds[i]);
+	family[0]->ops->free(family[0]);
+	busy->ops->free(busy);
 }
 
 static void *waker(void *t)
@@ -667,6 +707,7 @@ int main(void)
 		TEST(a_close_without_flush_drops_the_queue),
 		TEST(closing_inside_rx_is_allowed),
 		TEST(a_reset_while_paused_is_noticed),
+		TEST(a_sibling_that_is_busy_is_handed_no_more_than_a_peer_may_have),
 		TEST(wake_ends_a_long_poll_from_another_thread),
 		TEST(out_of_descriptors_the_peer_is_refused_and_the_loop_does_not_spin),
 		TEST(equal_passwords_connect),
