@@ -14,7 +14,9 @@
  * Why three page levels: a version of one change copies a page of each level and one node,
  * about 1.5 KB; two levels of 2-3 KB copied 5.6 KB, too much at 100,000 versions a second.
  *
- * Invariant: a node without values has at least two children.
+ * Invariants: a node without values has at least two children; a leaf (rib/radix_node.h) hangs where it
+ * reaches to. A leaf that has to share its place becomes a node first (grown()), and a node left with one value
+ * becomes a leaf again where it can (shrunk()).
  */
 
 #include "rib/radix.h"
@@ -23,8 +25,6 @@
 #include <string.h>
 
 #include "rib/radix_node.h"
-
-enum { MAX_DEPTH = 18 };
 
 void vrs_radix_init(struct vrs_radix *t, enum vrs_afi afi, enum vrs_mem_tag tag, bool persistent,
 	vrs_radix_retire_fn retire, void *retire_ctx)
@@ -202,9 +202,9 @@ static struct vrs_radix_node *node_edit(
 	return n;
 }
 
-/* A node with one value, and above `kid` unless that is NULL. */
-static struct vrs_radix_node *leaf_new(struct vrs_radix *t, struct vrs_key k, unsigned len,
-	uint32_t value, struct vrs_radix_node *kid)
+/* A node with one value, and above `kid`, whose link will be `link`, unless they are NULL. */
+static struct vrs_radix_node *single_new(struct vrs_radix *t, struct vrs_key k, unsigned len,
+	uint32_t value, const struct vrs_radix_node *kid, void *link)
 {
 	bool wide = t->root.afi == VRS_AFI_IP6;
 	struct vrs_radix_node *n = node_alloc(t, node_size(wide, kid != NULL, 1));
@@ -221,22 +221,66 @@ static struct vrs_radix_node *leaf_new(struct vrs_radix *t, struct vrs_key k, un
 	}
 	fill_ranks(n);
 	if (kid != NULL)
-		node_kids(n)[0] = kid;
+		node_kids(n)[0] = link;
 	node_values(n)[0] = value;
 	return n;
 }
 
-/* A node at byte with two children, which differ there, and no value. */
-static struct vrs_radix_node *fork_new(
-	struct vrs_radix *t, unsigned byte, struct vrs_radix_node *a, struct vrs_radix_node *b)
+/* A link for a prefix on its own, below byte `from`: a leaf, or a node; NULL if out of memory. */
+static void *lone_new(
+	struct vrs_radix *t, unsigned from, struct vrs_key k, unsigned len, uint32_t value)
+{
+	if (leaf_reaches(from, byte_of_len(len)))
+		return leaf_make(k, len, value);
+	return single_new(t, k, len, value, NULL, NULL);
+}
+
+/* What is not linked after all. */
+static void lone_free(struct vrs_radix *t, void *link)
+{
+	if (!is_leaf(link))
+		vrs_slab_free(&t->slab, link);
+}
+
+/* The node that a leaf is short for. @param k  What the leaf's link is known to cover. NULL: out of memory. */
+static struct vrs_radix_node *grown(struct vrs_radix *t, const void *leaf, struct vrs_key k)
+{
+	unsigned byte = leaf_byte(leaf), len = leaf_len(leaf), pos = leaf_pos(leaf);
+	uint8_t bytes[16];
+
+	key_write(k, bytes);
+	bytes[byte - 2] = (uint8_t)((uintptr_t)leaf >> 24);
+	bytes[byte - 1] = (uint8_t)((uintptr_t)leaf >> 16);
+	bytes[byte] = (uint8_t)(pos << (8 * byte + 8 - len));
+	return single_new(t, key_of(bytes), len, leaf_value(leaf), NULL, NULL);
+}
+
+/* The link that says all that node n, below byte `from`, does: a leaf if it can, else n itself. */
+static void *shrunk(const struct vrs_radix_node *n, unsigned from)
+{
+	if (n_values(n) != 1 || n_kids(n) != 0 || !leaf_reaches(from, n->byte))
+		return (void *)n; /* NOLINT(bugprone-casting-through-void) */
+	unsigned word = 0;
+	while (n->bits[word] == 0)
+		word++;
+	unsigned pos = word * 64 + (unsigned)__builtin_ctzll(n->bits[word]);
+	unsigned r = 31 - (unsigned)__builtin_clz(pos);
+	uint8_t bytes[16];
+	key_write(node_key(n), bytes);
+	bytes[n->byte] = (uint8_t)(pos << (8 - r));
+	return leaf_make(key_of(bytes), 8 * n->byte + r, node_values(n)[0]);
+}
+
+/* A node at byte with two children, which have these bytes there, and no value. */
+static struct vrs_radix_node *fork_new(struct vrs_radix *t, unsigned byte, struct vrs_key k,
+	unsigned at, void *a, unsigned bt, void *b)
 {
 	bool wide = t->root.afi == VRS_AFI_IP6;
 	struct vrs_radix_node *n = node_alloc(t, node_size(wide, 2, 0));
 
 	if (n == NULL)
 		return NULL;
-	unsigned at = key_byte(node_key(a), byte), bt = key_byte(node_key(b), byte);
-	node_head(t, n, byte, node_key(a));
+	node_head(t, n, byte, k);
 	n->kids[at / 64] |= 1ull << at % 64;
 	n->kids[bt / 64] |= 1ull << bt % 64;
 	fill_ranks(n);
@@ -336,21 +380,28 @@ static int edit(struct vrs_radix *t, void **link, const struct edit *e)
 static int put_above(struct vrs_radix *t, void **link, struct vrs_key k, unsigned len,
 	uint32_t value, unsigned diff)
 {
+	struct vrs_radix_node *old = *link, *top;
 	bool below = diff >= byte_of_len(len);
-	struct vrs_radix_node *top = leaf_new(t, k, len, value, below ? *link : NULL);
+	unsigned byte = below ? byte_of_len(len) : diff;
+	void *low = shrunk(old, byte);
 
+	if (below) {
+		top = single_new(t, k, len, value, old, low);
+	} else {
+		void *lone = lone_new(t, byte, k, len, value);
+
+		if (lone == NULL)
+			return -ENOMEM;
+		top = fork_new(
+			t, byte, k, key_byte(node_key(old), byte), low, key_byte(k, byte), lone);
+		if (top == NULL)
+			lone_free(t, lone);
+	}
 	if (top == NULL)
 		return -ENOMEM;
-	if (!below) {
-		struct vrs_radix_node *leaf = top;
-
-		top = fork_new(t, diff, *link, leaf);
-		if (top == NULL) {
-			vrs_slab_free(&t->slab, leaf);
-			return -ENOMEM;
-		}
-	}
 	vrs_rcu_publish(*link, (void *)top);
+	if (low != (void *)old)
+		node_discard(t, old);
 	return 1;
 }
 
@@ -385,33 +436,52 @@ static int put_value(
 /* The node in *link is above (k, len) and has no child on the way. */
 static int put_kid(struct vrs_radix *t, void **link, struct vrs_key k, unsigned len, uint32_t value)
 {
-	struct vrs_radix_node *n = *link, *leaf = leaf_new(t, k, len, value, NULL);
+	struct vrs_radix_node *n = *link;
+	void *lone = lone_new(t, n->byte, k, len, value);
 
-	if (leaf == NULL)
+	if (lone == NULL)
 		return -ENOMEM;
-	struct edit e = {ADD_KID, key_byte(k, n->byte), 0, leaf};
+	struct edit e = {ADD_KID, key_byte(k, n->byte), 0, lone};
 	int err = edit(t, link, &e);
 	if (err == 0)
 		return 1;
-	vrs_slab_free(&t->slab, leaf);
+	lone_free(t, lone);
 	return err;
+}
+
+/* The leaf in *link is the one for (k, len). */
+static int put_leaf(void **link, struct vrs_key k, unsigned len, struct put *put)
+{
+	put->old = leaf_value(*link);
+	if (!put->keep)
+		vrs_rcu_publish(*link, leaf_make(k, len, put->value));
+	return 0;
 }
 
 static int insert_at(
 	struct vrs_radix *t, void **link, struct vrs_key k, unsigned len, struct put *put)
 {
 	uint32_t value = put->value;
-	unsigned byte = byte_of_len(len);
+	unsigned byte = byte_of_len(len), from = 1;
 
 	for (;;) {
 		struct vrs_radix_node *n = *link;
 
 		if (n == NULL) {
-			n = leaf_new(t, k, len, value, NULL);
+			void *lone = lone_new(t, from, k, len, value);
+
+			if (lone == NULL)
+				return -ENOMEM;
+			vrs_rcu_publish(*link, lone);
+			return 1;
+		}
+		if (is_leaf(n)) {
+			if (leaf_is(n, k, byte, len))
+				return put_leaf(link, k, len, put);
+			n = grown(t, n, k);
 			if (n == NULL)
 				return -ENOMEM;
 			vrs_rcu_publish(*link, (void *)n);
-			return 1;
 		}
 		unsigned diff = key_diff(node_key(n), k);
 		if (diff < VRS_MIN((unsigned)n->byte, byte) || n->byte > byte)
@@ -423,6 +493,7 @@ static int insert_at(
 		n = own_node(t, link);
 		if (n == NULL)
 			return -ENOMEM;
+		from = n->byte;
 		link = &node_kids(n)[kid_rank(n, key_byte(k, n->byte))];
 	}
 }
@@ -466,30 +537,92 @@ int vrs_radix_add(struct vrs_radix *t, const struct vrs_prefix *p, uint32_t valu
 	return r;
 }
 
-/* The node in *link is empty but for the value that goes; above it is the node in *up. */
-static int take_node(struct vrs_radix *t, void **up, void **link, struct vrs_key k)
+/* A place on the way down: the link, the byte above it, and what hangs there. */
+struct place {
+	void **link;
+	unsigned from;
+};
+
+static void link_discard(struct vrs_radix *t, void *link)
 {
-	struct vrs_radix_node *n = *link;
+	if (!is_leaf(link))
+		node_discard(t, link);
+}
 
-	if (up == NULL) {
-		vrs_rcu_publish(*link, NULL);
-		node_discard(t, n);
-		return 0;
-	}
-	struct vrs_radix_node *parent = *up;
-	unsigned byte = key_byte(k, parent->byte);
-	if (n_values(parent) > 0 || n_kids(parent) > 2) {
-		int err = edit(t, up, &(struct edit){DEL_KID, byte, 0, NULL});
+/* Let `rest`, a child of node n, which hangs at `at`, take n's place. @return 0 or -ENOMEM. */
+static int lift(
+	struct vrs_radix *t, const struct place *at, struct vrs_radix_node *n, unsigned rest)
+{
+	void *kid = node_kids(n)[rest];
 
-		if (err == 0)
-			node_discard(t, n);
-		return err;
+	if (is_leaf(kid) && !leaf_reaches(at->from, leaf_byte(kid))) {
+		/* Its byte of n's, which was said by where it hung. */
+		uint8_t bytes[16];
+		unsigned byte = 0;
+
+		for (unsigned left = rest + 1; left > 0; byte++)
+			left -= has_kid(n, byte);
+		key_write(node_key(n), bytes);
+		bytes[n->byte] = (uint8_t)(byte - 1);
+		kid = grown(t, kid, key_of(bytes));
+		if (kid == NULL)
+			return -ENOMEM;
 	}
-	/* A fork of two without values gives way to the other child. */
-	vrs_rcu_publish(*up, node_kids(parent)[!kid_rank(parent, byte)]);
-	node_discard(t, parent);
+	vrs_rcu_publish(*at->link, kid);
 	node_discard(t, n);
 	return 0;
+}
+
+/* What hangs at `at` is empty but for the value that goes; above it is the node at `up`. */
+static int take_lone(
+	struct vrs_radix *t, const struct place *up, const struct place *at, struct vrs_key k)
+{
+	void *lone = *at->link;
+	int err;
+
+	if (up->link == NULL) {
+		vrs_rcu_publish(*at->link, NULL);
+		link_discard(t, lone);
+		return 0;
+	}
+	struct vrs_radix_node *parent = *up->link;
+	unsigned byte = key_byte(k, parent->byte);
+	/* A fork of two without values gives way to the other child. */
+	if (n_values(parent) == 0 && n_kids(parent) == 2)
+		err = lift(t, up, parent, !kid_rank(parent, byte));
+	else
+		err = edit(t, up->link, &(struct edit){DEL_KID, byte, 0, NULL});
+	if (err == 0)
+		link_discard(t, lone);
+	return err;
+}
+
+/* A node that has come down to one value is a leaf again, where it can be. */
+static void shrink(struct vrs_radix *t, const struct place *at)
+{
+	struct vrs_radix_node *n = *at->link;
+	void *leaf = shrunk(n, at->from);
+
+	if (leaf == (void *)n)
+		return;
+	vrs_rcu_publish(*at->link, leaf);
+	node_discard(t, n);
+}
+
+/* Take (k, len) from the node at `at`, which has it. */
+static int take_value(struct vrs_radix *t, const struct place *up, const struct place *at,
+	struct vrs_key k, unsigned len)
+{
+	struct vrs_radix_node *n = *at->link;
+
+	if (n_values(n) == 1 && n_kids(n) == 0)
+		return take_lone(t, up, at, k);
+	if (n_values(n) == 1 && n_kids(n) == 1)
+		return lift(t, at, n, 0);
+	int err = edit(t, at->link, &(struct edit){DEL_VALUE, heap_pos(k, n->byte, len), 0, NULL});
+	if (err == 0)
+		shrink(t, at);
+	return err;
 }
 
 int vrs_radix_remove(struct vrs_radix *t, const struct vrs_prefix *p)
@@ -497,33 +630,22 @@ int vrs_radix_remove(struct vrs_radix *t, const struct vrs_prefix *p)
 	struct vrs_key k = key_of(p->addr);
 	unsigned byte = byte_of_len(p->len);
 	uint32_t value;
-	int err;
 
 	if (!vrs_radix_get(t, p, &value))
 		return -ENOENT;
-	void **up = NULL, **link = first_link(t, k, p->len);
-	if (link == NULL)
+	struct place up = {NULL, 1}, at = {first_link(t, k, p->len), 1};
+	if (at.link == NULL)
 		return -ENOMEM;
-	struct vrs_radix_node *n = *link;
-	while (n->byte != byte) {
-		n = own_node(t, link);
+	while (!is_leaf(*at.link) && ((struct vrs_radix_node *)*at.link)->byte != byte) {
+		struct vrs_radix_node *n = own_node(t, at.link);
+
 		if (n == NULL)
 			return -ENOMEM;
-		up = link;
-		link = &node_kids(n)[kid_rank(n, key_byte(k, n->byte))];
-		n = *link;
+		up = at;
+		at = (struct place){&node_kids(n)[kid_rank(n, key_byte(k, n->byte))], n->byte};
 	}
-	if (n_values(n) > 1 || n_kids(n) > 1) {
-		struct edit e = {DEL_VALUE, heap_pos(k, byte, p->len), 0, NULL};
-
-		err = edit(t, link, &e);
-	} else if (n_kids(n) == 1) {
-		vrs_rcu_publish(*link, node_kids(n)[0]);
-		node_discard(t, n);
-		err = 0;
-	} else {
-		err = take_node(t, up, link, k);
-	}
+	int err =
+		is_leaf(*at.link) ? take_lone(t, &up, &at, k) : take_value(t, &up, &at, k, p->len);
 	if (err == 0)
 		t->n--;
 	return err;
@@ -533,13 +655,23 @@ static bool find(const struct vrs_radix_root *root, const struct vrs_prefix *p, 
 {
 	struct vrs_key k = key_of(p->addr);
 	unsigned byte = byte_of_len(p->len);
-	const struct vrs_radix_node *n =
-		p->len < 16 ? vrs_rcu_load(root->shorts) : slot_node(root, key_slot(k));
+	const void *link = p->len < 16 ? vrs_rcu_load(root->shorts) : slot_link(root, key_slot(k));
+	const struct vrs_radix_node *n = NULL;
 
-	while (n != NULL && n->byte < byte)
-		n = node_kid(n, key_byte(k, n->byte));
-	/* Key bytes skipped on the way are compared once, here. */
-	if (n == NULL || n->byte != byte || !node_covers(n, k))
+	while (link != NULL && !is_leaf(link)) {
+		n = link;
+		if (n->byte >= byte)
+			break;
+		link = node_kid(n, key_byte(k, n->byte));
+	}
+	/* Key bytes skipped on the way are compared once, here: by the last node on it, and the leaf. */
+	if (link == NULL || (n != NULL && !node_covers(n, k)))
+		return false;
+	if (is_leaf(link)) {
+		*value = leaf_value(link);
+		return leaf_is(link, k, byte, p->len);
+	}
+	if (n->byte != byte)
 		return false;
 	unsigned pos = heap_pos(k, byte, p->len);
 	if (!has_value(n, pos))
@@ -560,26 +692,35 @@ bool vrs_radix_find(const struct vrs_radix_root *root, const struct vrs_prefix *
 
 /* A find that takes one step whenever what it waits for has been fetched. */
 struct step {
-	const struct vrs_radix_node *node; /* Header fetched; NULL: done. */
-	const void *const *kid;            /* Link to the next node, fetched. */
-	const uint32_t *value;             /* Fetched. */
+	const void *link; /* Where we are: of a node, the header is fetched; NULL: done. */
+	const struct vrs_radix_node *up; /* The node above. */
+	const void *const *kid;          /* The next link, fetched. */
+	const uint32_t *value;           /* Fetched. */
 	struct vrs_key key;
 	unsigned byte, len;
 };
 
-static void step_to(struct step *s, const struct vrs_radix_node *n)
+static void step_to(struct step *s, const void *link)
 {
-	s->node = n;
-	if (n != NULL) {
-		__builtin_prefetch(n);
-		__builtin_prefetch((const char *)n + 64);
+	s->link = link;
+	if (link != NULL && !is_leaf(link)) {
+		__builtin_prefetch(link);
+		__builtin_prefetch((const char *)link + 64);
 	}
+}
+
+/* The end of a find at a leaf. */
+static void step_leaf(const struct step *s, uint32_t *value)
+{
+	if (leaf_is(s->link, s->key, s->byte, s->len) &&
+		(s->up == NULL || node_covers(s->up, s->key)))
+		*value = leaf_value(s->link);
 }
 
 /* @return Whether it has ended; then *value is written if the prefix is there. */
 static bool step(struct step *s, uint32_t *value)
 {
-	const struct vrs_radix_node *n = s->node;
+	const struct vrs_radix_node *n = s->link;
 
 	if (s->value != NULL) {
 		*value = *s->value;
@@ -589,6 +730,10 @@ static bool step(struct step *s, uint32_t *value)
 		step_to(s, *s->kid);
 		s->kid = NULL;
 		return false;
+	}
+	if (n != NULL && is_leaf(n)) {
+		step_leaf(s, value);
+		return true;
 	}
 	if (n == NULL || n->byte > s->byte || (n->byte == s->byte && !node_covers(n, s->key)))
 		return true;
@@ -600,6 +745,7 @@ static bool step(struct step *s, uint32_t *value)
 		if (!has_kid(n, byte))
 			return true;
 		s->kid = kid;
+		s->up = n;
 		return false;
 	}
 	unsigned pos = heap_pos(s->key, s->byte, s->len);
@@ -625,7 +771,7 @@ static void get_bulk(const struct vrs_radix *t, const struct vrs_prefix *const *
 		struct vrs_key k = key_of(p->addr);
 
 		steps[i] = (struct step){.key = k, .byte = byte_of_len(p->len), .len = p->len};
-		step_to(&steps[i], p->len < 16 ? t->root.shorts : slot_node(&t->root, key_slot(k)));
+		step_to(&steps[i], p->len < 16 ? t->root.shorts : slot_link(&t->root, key_slot(k)));
 		active[i] = (uint8_t)i;
 		values[i] = VRS_RADIX_NONE;
 	}
@@ -656,33 +802,44 @@ struct walk {
 	uint8_t afi;
 };
 
-static struct vrs_prefix prefix_at(
-	const struct walk *w, const struct vrs_radix_node *n, unsigned byte, unsigned len)
+/* Tell of the prefix of this address, unless it comes before the first that is wanted. */
+static int visit(struct walk *w, const uint8_t bytes[16], unsigned len, uint32_t value)
 {
 	struct vrs_addr a = {.afi = w->afi};
 
-	key_write(node_key(n), a.bytes);
-	a.bytes[n->byte] = (uint8_t)byte;
-	return vrs_prefix_of(&a, len);
+	memcpy(a.bytes, bytes, sizeof(a.bytes));
+	struct vrs_prefix p = vrs_prefix_of(&a, len);
+	if (w->bounded && vrs_prefix_cmp(&p, &w->from) < 0)
+		return 0;
+	w->bounded = false;
+	return w->fn(w->ctx, &p, value);
+}
+
+/* A leaf below a link that covers these bytes. */
+static int walk_leaf(struct walk *w, const void *leaf, uint8_t bytes[16])
+{
+	unsigned byte = leaf_byte(leaf), len = leaf_len(leaf);
+
+	bytes[byte - 2] = (uint8_t)((uintptr_t)leaf >> 24);
+	bytes[byte - 1] = (uint8_t)((uintptr_t)leaf >> 16);
+	bytes[byte] = (uint8_t)(leaf_pos(leaf) << (8 * byte + 8 - len));
+	return visit(w, bytes, len, leaf_value(leaf));
 }
 
 /* The values of n whose prefixes begin at this byte, shortest first. */
 static int walk_byte(struct walk *w, const struct vrs_radix_node *n, unsigned byte)
 {
 	unsigned first = byte == 0 ? 0 : 8 - (unsigned)__builtin_ctz(byte);
+	uint8_t bytes[16];
 
+	key_write(node_key(n), bytes);
+	bytes[n->byte] = (uint8_t)byte;
 	for (unsigned r = first; r <= 8; r++) {
 		unsigned pos = 1u << r | byte >> (8 - r);
 
 		if (!has_value(n, pos))
 			continue;
-		struct vrs_prefix p = prefix_at(w, n, byte, 8 * n->byte + r);
-		if (w->bounded) {
-			if (vrs_prefix_cmp(&p, &w->from) < 0)
-				continue;
-			w->bounded = false;
-		}
-		int stop = w->fn(w->ctx, &p, node_value(n, pos));
+		int stop = visit(w, bytes, 8 * n->byte + r, node_value(n, pos));
 		if (stop != 0)
 			return stop;
 	}
@@ -717,6 +874,14 @@ static bool before_from(const struct walk *w, const struct vrs_radix_node *n, un
 	return byte < key_byte(f, n->byte);
 }
 
+static int walk_node(struct walk *w, const struct vrs_radix_node *n);
+
+static int walk_link(
+	struct walk *w, const void *link, uint8_t bytes[16]) /* NOLINT(misc-no-recursion) */
+{
+	return is_leaf(link) ? walk_leaf(w, link, bytes) : walk_node(w, link);
+}
+
 /* Depth is at most 16 nodes: each lies at a later byte than its parent. */
 static int walk_node(struct walk *w, const struct vrs_radix_node *n) /* NOLINT(misc-no-recursion) */
 {
@@ -730,12 +895,15 @@ static int walk_node(struct walk *w, const struct vrs_radix_node *n) /* NOLINT(m
 
 			if (stop != 0)
 				return stop;
-			const struct vrs_radix_node *kid = node_kid(n, byte);
-			if (kid != NULL && !before_from(w, n, byte)) {
-				stop = walk_node(w, kid);
-				if (stop != 0)
-					return stop;
-			}
+			const void *kid = node_kid(n, byte);
+			if (kid == NULL || before_from(w, n, byte))
+				continue;
+			uint8_t bytes[16];
+			key_write(node_key(n), bytes);
+			bytes[n->byte] = (uint8_t)byte;
+			stop = walk_link(w, kid, bytes);
+			if (stop != 0)
+				return stop;
 		}
 	}
 	return 0;
@@ -754,8 +922,9 @@ static int walk_slots(struct walk *w, const struct vrs_radix_root *root,
 	for (unsigned slot = first; slot < end; slot++) {
 		if (mid != NULL && (stop = walk_byte(w, mid, slot & 0xff)) != 0)
 			return stop;
-		const struct vrs_radix_node *n = slot_node(root, slot);
-		if (n != NULL && (stop = walk_node(w, n)) != 0)
+		const void *link = slot_link(root, slot);
+		uint8_t bytes[16] = {(uint8_t)(slot >> 8), (uint8_t)slot};
+		if (link != NULL && (stop = walk_link(w, link, bytes)) != 0)
 			return stop;
 	}
 	return 0;
@@ -793,11 +962,13 @@ int vrs_radix_walk(const struct vrs_radix_root *root, const struct vrs_prefix *f
 
 /* --- The end --- */
 
-static void node_fini(struct vrs_radix *t, struct vrs_radix_node *n) /* NOLINT(misc-no-recursion) */
+static void link_fini(struct vrs_radix *t, void *link) /* NOLINT(misc-no-recursion) */
 {
-	for (unsigned i = 0; i < n_kids(n); i++)
-		node_fini(t, node_kids(n)[i]);
-	vrs_slab_free(&t->slab, n);
+	if (link == NULL || is_leaf(link))
+		return;
+	for (unsigned i = 0; i < n_kids(link); i++)
+		link_fini(t, node_kids(link)[i]);
+	vrs_slab_free(&t->slab, link);
 }
 
 static void page_fini(struct vrs_radix *t, struct vrs_radix_page *p, unsigned level)
@@ -806,7 +977,7 @@ static void page_fini(struct vrs_radix *t, struct vrs_radix_page *p, unsigned le
 		if (p->slots[i] == NULL)
 			continue;
 		if (level == 2)
-			node_fini(t, p->slots[i]);
+			link_fini(t, p->slots[i]);
 		else
 			page_fini(t, p->slots[i], level + 1); /* NOLINT(misc-no-recursion) */
 	}
@@ -817,8 +988,7 @@ void vrs_radix_fini(struct vrs_radix *t)
 {
 	if (t->root.top != NULL)
 		page_fini(t, t->root.top, 0);
-	if (t->root.shorts != NULL)
-		node_fini(t, t->root.shorts);
+	link_fini(t, t->root.shorts);
 	t->root.top = NULL;
 	t->root.shorts = NULL;
 	vrs_slab_fini(&t->slab);

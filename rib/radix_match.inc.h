@@ -9,12 +9,21 @@
  */
 
 MATCH_TARGET static bool MATCH_NAME(descend)(
-	const struct vrs_radix_node *n, struct vrs_key k, uint32_t *value, uint8_t *len)
+	const void *link, struct vrs_key k, uint32_t *value, uint8_t *len)
 {
 	const struct vrs_radix_node *best = NULL;
 	unsigned best_pos = 0;
 
-	while (n != NULL && node_covers(n, k)) {
+	while (link != NULL) {
+		const struct vrs_radix_node *n = link;
+
+		if (is_leaf(link) && leaf_matches(link, k)) {
+			*value = leaf_value(link);
+			*len = (uint8_t)leaf_len(link);
+			return true;
+		}
+		if (is_leaf(link) || !node_covers(n, k))
+			break;
 		unsigned byte = key_byte(k, n->byte);
 		unsigned pos = MATCH_POS(n->bits, byte);
 
@@ -22,7 +31,7 @@ MATCH_TARGET static bool MATCH_NAME(descend)(
 			best = n;
 			best_pos = pos;
 		}
-		n = node_kid(n, byte);
+		link = node_kid(n, byte);
 	}
 	if (best == NULL)
 		return false;
@@ -34,7 +43,7 @@ MATCH_TARGET static bool MATCH_NAME(descend)(
 MATCH_TARGET static bool MATCH_NAME(match)(
 	const struct vrs_radix_root *root, struct vrs_key k, uint32_t *value, uint8_t *len)
 {
-	return MATCH_NAME(descend)(slot_node(root, key_slot(k)), k, value, len) ||
+	return MATCH_NAME(descend)(slot_link(root, key_slot(k)), k, value, len) ||
 		MATCH_NAME(descend)(vrs_rcu_load(root->shorts), k, value, len);
 }
 
@@ -42,13 +51,14 @@ MATCH_TARGET static bool MATCH_NAME(match)(
 MATCH_TARGET static void MATCH_NAME(burst)(const struct vrs_radix_root *root,
 	const struct vrs_addr *addrs, unsigned count, uint32_t *values, uint8_t *lens)
 {
-	const struct vrs_radix_node *at[BURST], *best[BURST];
+	const struct vrs_radix_node *best[BURST];
+	const void *at[BURST]; /* Links. */
 	struct vrs_key keys[BURST];
 	unsigned pos[BURST], left = 0;
 
 	for (unsigned i = 0; i < count; i++) {
 		keys[i] = key_of(addrs[i].bytes);
-		at[i] = slot_node(root, key_slot(keys[i]));
+		at[i] = slot_link(root, key_slot(keys[i]));
 		best[i] = NULL;
 		if (at[i] == NULL)
 			continue;
@@ -61,7 +71,8 @@ MATCH_TARGET static void MATCH_NAME(burst)(const struct vrs_radix_root *root,
 		for (unsigned i = 0; i < count; i++) {
 			const struct vrs_radix_node *n = at[i];
 
-			if (n == NULL)
+			/* A leaf is the end: it stays until the answers are given. */
+			if (n == NULL || is_leaf(n))
 				continue;
 			at[i] = NULL;
 			if (!node_covers(n, keys[i]))
@@ -73,7 +84,7 @@ MATCH_TARGET static void MATCH_NAME(burst)(const struct vrs_radix_root *root,
 				__builtin_prefetch(&node_values(n)[value_rank(n, p)]);
 			}
 			at[i] = node_kid(n, byte);
-			if (at[i] != NULL) {
+			if (at[i] != NULL && !is_leaf(at[i])) {
 				__builtin_prefetch(at[i]);
 				__builtin_prefetch((const char *)at[i] + 64);
 				left++;
@@ -81,7 +92,10 @@ MATCH_TARGET static void MATCH_NAME(burst)(const struct vrs_radix_root *root,
 		}
 	}
 	for (unsigned i = 0; i < count; i++) {
-		if (best[i] != NULL) {
+		if (at[i] != NULL && leaf_matches(at[i], keys[i])) {
+			values[i] = leaf_value(at[i]);
+			lens[i] = (uint8_t)leaf_len(at[i]);
+		} else if (best[i] != NULL) {
 			values[i] = node_value(best[i], pos[i]);
 			lens[i] = (uint8_t)(8 * best[i]->byte +
 				(31 - (unsigned)__builtin_clz(pos[i])));

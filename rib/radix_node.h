@@ -19,6 +19,13 @@
  *      8 B  per child                   in byte order
  *      4 B  per value                   in heap order
  *
+ * **A lone value is no node.** Where one prefix alone hangs on a link, and no more than two bytes of its
+ * key lie between the link and its own, the link is a *leaf*: 64 bits that hold all of it, told from
+ * a pointer by the lowest one. Four of five nodes of an IPv6 table would be such. What lies before the
+ * link is not in it: the node above has to cover the key.
+ *
+ *     bit 0  1   | 1-4 byte | 5-13 heap position | 16-31 the two bytes before its own | 32-63 value
+ *
  * r = 0 is used at byte 0 (the default route) and at byte 2 (/16), where no node above ends.
  * A node that a version reaches never changes; one that only the writer knows is edited in
  * place while its room lasts.
@@ -121,7 +128,7 @@ static inline unsigned n_values(const struct vrs_radix_node *n)
 	return n->rank[7] + (unsigned)__builtin_popcountll(n->bits[7]);
 }
 
-/* Links are void pointers everywhere: pages and nodes hang on the same kind of link. */
+/* Links are void pointers everywhere: pages, nodes and leaves hang on the same kind of link. */
 static inline void **node_kids(const struct vrs_radix_node *n)
 {
 	return (void **)(void *)node_tail(n);
@@ -156,8 +163,8 @@ static inline unsigned kid_rank(const struct vrs_radix_node *n, unsigned byte)
 	return n->krank[byte / 64] + (unsigned)__builtin_popcountll(below);
 }
 
-/* The child for a byte, or NULL. */
-static inline struct vrs_radix_node *node_kid(const struct vrs_radix_node *n, unsigned byte)
+/* The child for a byte, a link: a node, a leaf, or NULL. */
+static inline void *node_kid(const struct vrs_radix_node *n, unsigned byte)
 {
 	return has_kid(n, byte) ? vrs_rcu_load(node_kids(n)[kid_rank(n, byte)]) : NULL;
 }
@@ -183,8 +190,78 @@ static inline unsigned heap_pos(struct vrs_key k, unsigned byte, unsigned len)
 	return 1u << r | key_byte(k, byte) >> (8 - r);
 }
 
-/* The node in a slot, or NULL. */
-static inline struct vrs_radix_node *slot_node(const struct vrs_radix_root *root, unsigned slot)
+/* --- Leaves --- */
+
+enum { LEAF_REACH = 3 }; /* Bytes from the link's own to the leaf's, at most. */
+
+static inline bool is_leaf(const void *link)
+{
+	return (uintptr_t)link & 1;
+}
+
+static inline unsigned leaf_byte(const void *leaf)
+{
+	return (uintptr_t)leaf >> 1 & 0xf;
+}
+
+static inline unsigned leaf_pos(const void *leaf)
+{
+	return (uintptr_t)leaf >> 5 & 0x1ff;
+}
+
+static inline uint32_t leaf_value(const void *leaf)
+{
+	return (uint32_t)((uintptr_t)leaf >> 32);
+}
+
+static inline unsigned leaf_len(const void *leaf)
+{
+	return 8 * leaf_byte(leaf) + 31 - (unsigned)__builtin_clz(leaf_pos(leaf));
+}
+
+/* The two bytes of a key before one of its bytes, which is not among the first two. */
+static inline unsigned key_pair(struct vrs_key k, unsigned byte)
+{
+	return key_byte(k, byte - 2) << 8 | key_byte(k, byte - 1);
+}
+
+static inline void *leaf_make(struct vrs_key k, unsigned len, uint32_t value)
+{
+	unsigned byte = byte_of_len(len);
+
+	return (void *)((uintptr_t)value << 32 | (uintptr_t)key_pair(k, byte) << 16 | /* NOLINT */
+		(uintptr_t)heap_pos(k, byte, len) << 5 | (uintptr_t)byte << 1 | 1);
+}
+
+/* Whether a leaf may hang on a link of byte `from` (1: a slot). Prefixes shorter than /16 are never leaves. */
+static inline bool leaf_reaches(unsigned from, unsigned byte)
+{
+	return byte >= 2 && byte - from <= LEAF_REACH;
+}
+
+/* Whether the bytes before its own are those of k, which the node above covers. */
+static inline bool leaf_covers(const void *leaf, struct vrs_key k)
+{
+	return ((uintptr_t)leaf >> 16 & 0xffff) == key_pair(k, leaf_byte(leaf));
+}
+
+/* Whether it is the prefix of k with this length. */
+static inline bool leaf_is(const void *leaf, struct vrs_key k, unsigned byte, unsigned len)
+{
+	return leaf_byte(leaf) == byte && leaf_pos(leaf) == heap_pos(k, byte, len) &&
+		leaf_covers(leaf, k);
+}
+
+/* Whether its prefix covers the address k. */
+static inline bool leaf_matches(const void *leaf, struct vrs_key k)
+{
+	unsigned pos = leaf_pos(leaf), r = 31 - (unsigned)__builtin_clz(pos);
+
+	return (256u | key_byte(k, leaf_byte(leaf))) >> (8 - r) == pos && leaf_covers(leaf, k);
+}
+
+/* What hangs in a slot, or NULL. */
+static inline void *slot_link(const struct vrs_radix_root *root, unsigned slot)
 {
 	const struct vrs_radix_page *page = vrs_rcu_load(root->top);
 
