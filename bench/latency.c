@@ -15,6 +15,7 @@
 
 #include <arpa/inet.h>
 #include <net/if.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -127,7 +128,10 @@ static int open_session(void)
 	uint8_t heard[4096];
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	vrs_bench_must(fd >= 0 && bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0 &&
+	/* Or Nagle's algorithm keeps changes here for as long as our own kernel delays its ACKs. */
+	vrs_bench_must(fd >= 0 &&
+			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) == 0 &&
+			bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0 &&
 			connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0,
 		"cannot connect");
 	send_all(fd, open_message, sizeof(open_message));
