@@ -204,19 +204,17 @@ struct waiting {
 
 static struct waiting waiting_of(struct vrs_engine *e, const struct vrs_rib *rib)
 {
-	uint64_t dirty = 0, since = 0, now_ns = vrs_now_ns();
+	uint64_t since = 0, now_ns = vrs_now_ns();
 
 	for (uint32_t i = 0; i < rib->n_tables; i++) {
-		/* Taken first: what is marked meanwhile makes it more, never less than nothing. */
-		uint64_t taken = atomic_load(&rib->queues[i].n_taken);
-		uint64_t oldest = vrs_stamps_oldest(&rib->queues[i].stamps, taken);
+		const struct vrs_rib_queue *q = &rib->queues[i];
+		uint64_t oldest = vrs_stamps_oldest(&q->stamps, atomic_load(&q->n_taken));
 
-		dirty += atomic_load(&rib->tables[i]->n_marked) - taken;
 		if (oldest != 0 && (since == 0 || oldest < since))
 			since = oldest;
 	}
 	struct waiting w = {
-		.dirty = dirty,
+		.dirty = vrs_rib_untaken(rib),
 		.watchers = vrs_propagation_watchers(&e->propagation, rib->log),
 		.resyncs = atomic_load(&rib->n_resyncs),
 		.pinned_versions = atomic_load(&rib->pinned_versions),

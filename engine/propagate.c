@@ -652,9 +652,7 @@ static uint64_t untaken(const struct vrs_propagation *p)
 	uint64_t n = 0;
 
 	for (const struct vrs_rib *rib = p->ribs; rib != NULL; rib = rib->next)
-		for (uint32_t t = 0; t < rib->n_tables; t++)
-			n += atomic_load_explicit(&rib->tables[t]->n_marked, memory_order_relaxed) -
-				atomic_load_explicit(&rib->queues[t].n_taken, memory_order_relaxed);
+		n += vrs_rib_untaken(rib);
 	return n;
 }
 

@@ -146,6 +146,20 @@ static inline struct vrs_prefix vrs_rib_prefix(const struct vrs_rib *rib, uint32
 	return vrs_entry_prefix(vrs_rib_table(rib, index), vrs_rib_entry(rib, index));
 }
 
+/** Entries that wait to be taken. Any thread. */
+static inline uint64_t vrs_rib_untaken(const struct vrs_rib *rib)
+{
+	uint64_t n = 0;
+
+	for (uint32_t t = 0; t < rib->n_tables; t++) {
+		/* Taken first: what is marked meanwhile makes it more, never less than nothing. */
+		uint64_t taken = atomic_load(&rib->queues[t].n_taken);
+
+		n += atomic_load(&rib->tables[t]->n_marked) - taken;
+	}
+	return n;
+}
+
 /** Whether no table has changes that were not taken. Propagation. */
 bool vrs_rib_is_clean(const struct vrs_rib *rib);
 

@@ -310,7 +310,7 @@ int vrs_reload(struct vrs *v, const char *yaml, size_t size, char *report, size_
 	int err = parse(v, yaml, size, report, report_size, &config);
 	if (err != 0)
 		return err;
-	if ((config->process.io_threads > 0) != v->engine.threaded) {
+	if (config->process.io_threads != (v->engine.threaded ? v->engine.n_ios : 0)) {
 		char line[512];
 
 		(void)snprintf(line, sizeof(line),

@@ -180,8 +180,8 @@ VRS_PUBLIC int vrs_poll_timeout(struct vrs *v);
 
 /* --- NICs and their classes --- */
 
-/** NICs that see the same routes share a class; everything is kept by class, so their number costs
- *  nothing but four bytes each. */
+/** NICs that see the same routes share a class; routes are kept by class, so to them a NIC more is four
+ *  bytes, beside its row of the configuration. */
 
 /**
  * Find a NIC by name. A handle is its name's for as long as @p v is open: across reloads, and never

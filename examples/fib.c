@@ -3,15 +3,16 @@
  */
 
 /*
- * A data plane's tables: one rte_fib for each class of NICs, kept from the deltas alone.
+ * A data plane's tables: an rte_fib and an rte_fib6 for each class of NICs, kept from the deltas alone.
  * usage: fib CONFIG SECONDS NIC... -- EAL-ARGUMENT...
  *
  * CONFIG has `process: {ioThreads: 0}`: between two vrs_poll() nothing changes, so a table that has
  * followed must answer every address as a look-up does; random ones are compared all the time. Ends
- * with a line of what was done, exit 1 when anything differed. IPv4 (rte_fib6 is the same again).
+ * with a line of what was done, exit 1 when anything differed.
  */
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 
 #include <rte_eal.h>
 #include <rte_fib.h>
+#include <rte_fib6.h>
 #include <rte_memory.h>
 #include <vrs/vrs.h>
 
@@ -36,6 +38,7 @@ struct table {
 	uint32_t nic;
 	struct vrs_cursor *cursor;
 	struct rte_fib *fib;
+	struct rte_fib6 *fib6;
 	struct way ways[MAX_WAYS];
 	uint32_t n_ways;
 	unsigned long resyncs, deltas;
@@ -45,6 +48,7 @@ static char config[1 << 20], report[1 << 16];
 static struct table *tables[MAX_CLASSES];
 static unsigned n_tables;
 static unsigned long compared, wrong;
+static unsigned long specific[VRS_IP6 + 1]; /* Of compared: by a learned route longer than /0. */
 
 static struct way way_of(const struct vrs_hops *h)
 {
@@ -80,31 +84,47 @@ static uint32_t ip4(const uint8_t *bytes)
 
 static int set(void *ctx, const struct vrs_net *net, const struct vrs_hops *hops)
 {
+	bool gone = hops->source == VRS_FROM_NOTHING;
 	struct table *t = ctx;
+	uint32_t n = gone ? 0 : number_of(t, hops);
 
-	if (net->family != VRS_IP4)
-		return 0;
-	if (hops->source == VRS_FROM_NOTHING)
-		return rte_fib_delete(t->fib, ip4(net->bytes), net->len);
-	return rte_fib_add(t->fib, ip4(net->bytes), net->len, number_of(t, hops));
+	if (net->family == VRS_IP4)
+		return gone ? rte_fib_delete(t->fib, ip4(net->bytes), net->len)
+			    : rte_fib_add(t->fib, ip4(net->bytes), net->len, n);
+	return gone ? rte_fib6_delete(t->fib6, net->bytes, net->len)
+		    : rte_fib6_add(t->fib6, net->bytes, net->len, n);
+}
+
+static void free_fibs(struct table *t)
+{
+	rte_fib_free(t->fib);
+	rte_fib6_free(t->fib6);
 }
 
 static int make_empty(struct table *t)
 {
-	struct rte_fib_conf conf;
+	/* 2^24 next hops of two bytes and 256 in each tbl8: 34 and 40 MB. An IPv6 route may need one
+	 * tbl8 for every byte behind its third. */
+	struct rte_fib_conf conf = {
+		.type = RTE_FIB_DIR24_8,
+		.max_routes = 1 << 17,
+		.dir24_8 = {.nh_sz = RTE_FIB_DIR24_8_2B, .num_tbl8 = 1 << 12},
+	};
+	struct rte_fib6_conf conf6 = {
+		.type = RTE_FIB6_TRIE,
+		.max_routes = 1 << 16,
+		.trie = {.nh_sz = RTE_FIB6_TRIE_2B, .num_tbl8 = 1 << 14},
+	};
 	char name[32];
 
-	memset(&conf, 0, sizeof(conf));
-	conf.type = RTE_FIB_DIR24_8;
-	conf.max_routes = 1 << 17;
-	conf.rib_ext_sz = 0;
-	conf.dir24_8.nh_sz = RTE_FIB_DIR24_8_2B;
-	conf.dir24_8.num_tbl8 = 1 << 12;
-	rte_fib_free(t->fib);
+	free_fibs(t);
 	snprintf(name, sizeof(name), "class%d", t->class_number);
 	t->fib = rte_fib_create(name, SOCKET_ID_ANY, &conf);
+	/* Not the same name: both have a mempool named after it. */
+	snprintf(name, sizeof(name), "class%d-6", t->class_number);
+	t->fib6 = rte_fib6_create(name, SOCKET_ID_ANY, &conf6);
 	t->n_ways = 1;
-	return t->fib != NULL ? 0 : -ENOMEM;
+	return t->fib != NULL && t->fib6 != NULL ? 0 : -ENOMEM;
 }
 
 static int follow(struct table *t)
@@ -132,36 +152,58 @@ static int follow(struct table *t)
 	return 0;
 }
 
-/* Half of the addresses anywhere, half near a route that the peer announced. */
-static void compare(struct vrs *v, struct table *t)
+/* Anywhere, or near the routes that the peers announce. */
+static struct vrs_ip random_ip(enum vrs_family family, bool near)
+{
+	static const struct {
+		uint8_t size, n_near, near[7];
+	} of[] = {[VRS_IP4] = {4, 2, {20, 0}}, [VRS_IP6] = {16, 7, {0x20, 0x01, 0x0d, 0xb8}}};
+	struct vrs_ip ip = {.family = family};
+
+	for (unsigned i = 0; i < of[family].size; i++)
+		ip.bytes[i] = (uint8_t)(random() >> 8);
+	if (near) {
+		memcpy(ip.bytes, of[family].near, of[family].n_near);
+		ip.bytes[of[family].n_near] &= 127;
+	}
+	return ip;
+}
+
+static int look_up(
+	struct table *t, enum vrs_family family, const struct vrs_ip *ips, uint64_t *numbers)
+{
+	uint32_t ip4s[BURST];
+	uint8_t ip6s[BURST][16];
+
+	for (unsigned i = 0; i < BURST; i++) {
+		ip4s[i] = ip4(ips[i].bytes);
+		memcpy(ip6s[i], ips[i].bytes, sizeof(ip6s[i]));
+	}
+	return family == VRS_IP4 ? rte_fib_lookup_bulk(t->fib, ip4s, numbers, BURST)
+				 : rte_fib6_lookup_bulk(t->fib6, ip6s, numbers, BURST);
+}
+
+static void compare(struct vrs *v, struct table *t, enum vrs_family family)
 {
 	struct vrs_ip ips[BURST];
 	struct vrs_answer answers[BURST];
-	uint32_t addrs[BURST];
 	uint64_t numbers[BURST];
 
-	memset(ips, 0, sizeof(ips));
-	for (unsigned i = 0; i < BURST; i++) {
-		uint32_t a = (uint32_t)random() << 1 ^ (uint32_t)random();
-
-		if (i % 2 == 0)
-			a = 0x14000000 | (a & 0x3ffff);
-		addrs[i] = a;
-		for (unsigned k = 0; k < 4; k++)
-			ips[i].bytes[k] = (uint8_t)(a >> (24 - 8 * k));
-		ips[i].family = VRS_IP4;
-	}
-	if (rte_fib_lookup_bulk(t->fib, addrs, numbers, BURST) != 0 ||
-		vrs_effective_bulk(v, t->nic, ips, BURST, answers) != 0)
+	for (unsigned i = 0; i < BURST; i++)
+		ips[i] = random_ip(family, i % 2 == 0);
+	if (look_up(t, family, ips, numbers) != 0 ||
+		vrs_effective_bulk(v, t->nic, ips, BURST, answers) != 0) {
 		wrong++;
+		return;
+	}
 	for (unsigned i = 0; i < BURST; i++) {
 		const struct way *w = &t->ways[numbers[i] < t->n_ways ? numbers[i] : 0];
+		const struct vrs_answer *a = &answers[i];
 
-		wrong += w->source != answers[i].source || w->n != answers[i].n_next_hops ||
-			(w->source != VRS_FROM_NOTHING && w->type != answers[i].type) ||
-			(w->n > 0 &&
-				memcmp(&w->hops[0], &answers[i].next_hop, sizeof(struct vrs_ip)) !=
-					0);
+		wrong += w->source != a->source || w->n != a->n_next_hops ||
+			(w->source != VRS_FROM_NOTHING && w->type != a->type) ||
+			(w->n > 0 && memcmp(&w->hops[0], &a->next_hop, sizeof(a->next_hop)) != 0);
+		specific[family] += a->source == VRS_FROM_BGP && a->prefix_len > 0;
 	}
 	compared += BURST;
 }
@@ -195,8 +237,10 @@ static int run(struct vrs *v, time_t end)
 		err = vrs_poll(v, 20);
 		for (unsigned i = 0; err >= 0 && i < n_tables; i++) {
 			err = follow(tables[i]);
-			if (err == 0)
-				compare(v, tables[i]);
+			if (err != 0)
+				break;
+			compare(v, tables[i], VRS_IP4);
+			compare(v, tables[i], VRS_IP6);
 		}
 	}
 	return err;
@@ -230,14 +274,16 @@ int main(int argc, char **argv)
 		deltas += tables[i]->deltas;
 		resyncs += tables[i]->resyncs;
 		vrs_cursor_close(tables[i]->cursor);
-		rte_fib_free(tables[i]->fib);
+		free_fibs(tables[i]);
 		free(tables[i]);
 	}
 	vrs_close(v);
 	vrs_thread_unregister();
 	rte_eal_cleanup();
-	printf("%u tables, %lu resyncs, %lu deltas, %lu addresses compared, %lu wrong%s%s\n",
-		n_tables, resyncs, deltas, compared, wrong, err != 0 ? ": " : "",
-		err != 0 ? strerror(-err) : "");
+	printf("%u tables, %lu resyncs, %lu deltas, %lu addresses compared, of which learned "
+	       "routes "
+	       "answer %lu IPv4 and %lu IPv6, %lu wrong%s%s\n",
+		n_tables, resyncs, deltas, compared, specific[VRS_IP4], specific[VRS_IP6], wrong,
+		err != 0 ? ": " : "", err != 0 ? strerror(-err) : "");
 	return err == 0 && wrong == 0 ? 0 : 1;
 }

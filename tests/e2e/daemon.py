@@ -71,11 +71,14 @@ class Daemon:
         self.wait(lambda: word in self.log()[len(before):])
         return self.log()[len(before):]
 
+    def command(self, *words):
+        """vrsctl with these words, to be run."""
+        return [f"{self.build}/tools/vrsctl/vrsctl", "--control-socket", f"{self.dir}/vrs.sock", *words]
+
     def vrsctl(self, *words):
         """What vrsctl -o json says."""
-        r = subprocess.run(
-            [f"{self.build}/tools/vrsctl/vrsctl", "--control-socket", f"{self.dir}/vrs.sock",
-             "-o", "json", *words], capture_output=True, text=True, timeout=60, check=False)
+        r = subprocess.run(self.command("-o", "json", *words), capture_output=True, text=True,
+                           timeout=60, check=False)
         if r.returncode != 0:
             raise AssertionError(f"vrsctl {words}: {r.returncode}: {r.stderr}")
         return json.loads(r.stdout)

@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 import unittest
+from ipaddress import ip_network
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import inside  # noqa: E402
@@ -29,14 +30,16 @@ from speaker import Speaker  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = None
+# Where the peers of the FIB test announce: examples/fib.c asks near them.
+IPV4, IPV6 = int(ip_network("20.0.0.0/8")[0]), int(ip_network("2001:db8::/32")[0])
 CONFIG = """
 process: {{{process}ioThreads: {threads}}}
 virtualNetworks:
   - name: hub
-    addressPrefixes: [10.0.0.0/16]
+    addressPrefixes: [10.0.0.0/16, "fd00:10::/48"]
     subnets:
       - {{name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}}
-      - {{name: nva, addressPrefix: 10.0.1.0/24}}
+      - {{name: nva, addressPrefixes: [10.0.1.0/24, "fd00:10:0:1::/64"]}}
       - {{name: vms, addressPrefix: 10.0.2.0/24}}
       - {{name: users, addressPrefix: 10.0.3.0/24, routeTable: rt}}
       - {{name: closed, addressPrefix: 10.0.4.0/24, routeTable: no-bgp}}
@@ -45,6 +48,7 @@ routeTables:
     routes:
       - {{name: a, addressPrefix: 203.0.113.0/24, nextHopType: None}}
       - {{name: b, addressPrefix: 20.0.0.0/20, nextHopType: VirtualAppliance, nextHopIpAddress: 10.0.1.9}}
+      - {{name: c, addressPrefix: "2001:db8::/60", nextHopType: VirtualAppliance, nextHopIpAddress: "fd00:10:0:1::9"}}
   - {{name: no-bgp, disableBgpRoutePropagation: true}}
 networkInterfaces:
   - {{name: vm1, virtualNetwork: hub, subnet: vms, privateIpAddress: 10.0.2.4}}
@@ -200,7 +204,8 @@ class Embedding(unittest.TestCase):
         self.assertEqual(p.ask("203.0.113.77"), "2 1 /24 10.0.1.4,10.0.1.5")
         self.assertEqual(p.ask("10.0.9.1"), "1 2 /16")
         self.assertEqual(p.ask("8.8.8.8"), "2 1 /0 10.0.1.4")
-        self.assertEqual(p.ask("2001:db8::1"), "Network is unreachable")
+        self.assertEqual(p.ask("2001:db8::1"), "1 3 /0")
+        self.assertEqual(p.ask("nonsense"), "Invalid argument")
         a.withdraw(["0.0.0.0/0"])  # The platform's own comes back.
         p.until(lambda: p.table["0.0.0.0/0"] == "1 3")
         a.close()
@@ -248,35 +253,45 @@ class Embedding(unittest.TestCase):
              "-m", "512", "--no-pci", "--no-shconf", "--no-telemetry", "-l", "0"],
             env=Installed.env(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.addCleanup(fib.kill)
-        a = self.speaker(fib, "10.0.1.4", 65001)
-        b = self.speaker(fib, "10.0.1.5", 65002)
+        a = self.speaker(fib, "10.0.1.4", 65001, "fd00:10:0:1::4")
+        b = self.speaker(fib, "10.0.1.5", 65002, "fd00:10:0:1::5")
         rng, end = random.Random(1), time.monotonic() + 4
+
+        def some(base, shift, lengths):
+            """Prefixes of one of 64 subnets each, or around it."""
+            return sorted({f"{ip_network((base + (rng.randrange(64) << shift), n), strict=False)}"
+                           for n in rng.choices(lengths, k=50)})
+
         while time.monotonic() < end:
-            some = sorted({f"20.0.{rng.randrange(64) & ~(2 ** (24 - n) - 1) & 255}.0/{n}"
-                           for n in (rng.choice((18, 20, 22, 24)) for _ in range(50))})
             peer = rng.choice((a, b))
+            routes = some(IPV4, 8, (18, 20, 22, 24))
+            routes6 = some(IPV6, 64, (32, 48, 58, 60, 62, 64)) + some(IPV6, 62, (66, 72, 127))
             if rng.random() < 0.6:
-                peer.announce([*some, "0.0.0.0/0", "203.0.113.0/24"])
+                peer.announce([*routes, "0.0.0.0/0", "203.0.113.0/24"])
+                peer.announce6([*routes6, "::/0"])
             else:
-                peer.withdraw([*some, "0.0.0.0/0"])
+                peer.withdraw([*routes, "0.0.0.0/0"])
+                peer.withdraw6([*routes6, "::/0"])
             time.sleep(0.01)
         text = fib.communicate(timeout=60)[0]
         self.assertEqual(fib.returncode, 0, text)
-        m = re.search(r"(\d+) tables, (\d+) resyncs, (\d+) deltas, (\d+) addresses compared, (\d+) wrong",
-                      text)
+        m = re.search(r"(\d+) tables, (\d+) resyncs, (\d+) deltas, (\d+) addresses compared, of which "
+                      r"learned routes answer (\d+) IPv4 and (\d+) IPv6, (\d+) wrong", text)
         self.assertIsNotNone(m, text)
         print(m.group(0))
-        tables, _, deltas, compared, wrong = (int(x) for x in m.groups())
+        tables, _, deltas, compared, learned4, learned6, wrong = (int(x) for x in m.groups())
         self.assertEqual((tables, wrong), (3, 0))
         self.assertGreater(deltas, 100)
-        self.assertGreater(compared, 10000)
+        self.assertGreater(compared, 20000)
+        self.assertGreater(learned4, 1000)
+        self.assertGreater(learned6, 1000)
 
-    def speaker(self, process, address, asn):
+    def speaker(self, process, address, asn, next_hop6):
         """Opens when the program listens."""
         end = time.monotonic() + 20
         while True:
             try:
-                s = Speaker(address, "10.0.0.4", asn).open()
+                s = Speaker(address, "10.0.0.4", asn, next_hop6=next_hop6).open()
                 self.addCleanup(s.close)
                 return s
             except OSError:

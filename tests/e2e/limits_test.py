@@ -8,96 +8,47 @@
 Runs itself again in a network namespace of its own; ends only what it started.
 """
 
-import http.client
-import json
 import os
-import shutil
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import inside  # noqa: E402
-from daemon import threaded  # noqa: E402
+from daemon import NETWORK, Daemon  # noqa: E402
 from speaker import NOTIFICATION, Speaker  # noqa: E402
 
-CONFIG = """
-process: {{stateDir: {dir}, controlSocket: {dir}/vrs.sock}}
-virtualNetworks:
-  - name: hub
-    addressPrefixes: [10.0.0.0/16]
-    subnets:
-      - {{name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}}
-      - {{name: nva, addressPrefix: 10.0.1.0/24}}
-routeServers:
+CONFIG = NETWORK + """routeServers:
   - name: rs
     virtualNetwork: hub
     virtualRouterIps: [10.0.0.4]
-    limits: {limits}
+    limits: %s
     bgpConnections:
-      - {{name: nva, peerIp: 10.0.1.4, peerAsn: 65001, passive: true{more}}}
+      - {name: nva, peerIp: 10.0.1.4, peerAsn: 65001, passive: true%s}
 """
 PREFIXES = ["203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24"]
 BUILD = None
 
 
-class Connection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("vrs")
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(10)
-        self.sock.connect(self.path)
-
-
 class Limits(unittest.TestCase):
     def start(self, limits, more=""):
-        directory = tempfile.mkdtemp(prefix="vrs-limits-")
-        self.addCleanup(shutil.rmtree, directory)
-        with open(f"{directory}/vrs.yaml", "w", encoding="ascii") as f:
-            f.write(threaded(CONFIG.format(dir=directory, limits=limits, more=more)))
-        log = open(f"{directory}/log", "w", encoding="ascii")
-        self.addCleanup(log.close)
-        daemon = subprocess.Popen(
-            [f"{BUILD}/engine/vrsd", "--config", f"{directory}/vrs.yaml"], stderr=log)
-        self.addCleanup(self.stop, daemon)
-        self.socket = f"{directory}/vrs.sock"
+        self.daemon = Daemon(BUILD, CONFIG % (limits, more))
+        self.addCleanup(lambda: self.assertEqual(self.daemon.stop(), 0))
         speaker = Speaker("10.0.1.4", "10.0.0.4", 65001).open()
         self.addCleanup(speaker.close)
         return speaker
 
-    def stop(self, daemon):
-        daemon.send_signal(signal.SIGTERM)
-        self.assertEqual(daemon.wait(20), 0)
-
-    def get(self, path):
-        connection = Connection(self.socket)
-        connection.request("GET", path)
-        answer = json.loads(connection.getresponse().read())
-        connection.close()
-        return answer
-
     def session(self):
-        return self.get("/v1/status")["routeServers"][0]["peerings"][0]["sessions"][0]
+        return self.daemon.sessions()["nva", 0]
 
-    def wait(self, what, condition, timeout=15):
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            if condition():
-                return
-            time.sleep(0.05)
-        self.fail(f"not within {timeout} s: {what}; {self.session()}")
+    def wait(self, **expected):
+        """Until the session's status says so."""
+        self.daemon.wait(lambda: expected.items() <= self.session().items())
 
     def assert_ceased(self, speaker):
         self.assertTrue(speaker.wait(
             lambda got: any(k == NOTIFICATION and b[:2] == b"\x06\x01" for k, b in got)))
-        self.wait("the session is down", lambda: self.session()["state"] != "Established")
+        self.daemon.wait(lambda: self.session()["state"] != "Established")
         error = self.session()["lastError"]
         self.assertEqual((error["code"], error["subcode"], error["direction"]), (6, 1, "sent"))
 
@@ -110,7 +61,7 @@ class Limits(unittest.TestCase):
         speaker = self.start("{routesPerPeer: 3}")
         speaker.announce(PREFIXES)
         speaker.announce(PREFIXES, med=5)  # Replaces: distinct prefixes are what counts.
-        self.wait("received", lambda: self.session()["prefixesReceived"] == 3)
+        self.wait(prefixesReceived=3)
         self.assertEqual(self.session()["state"], "Established")
 
     def test_azure_counts_replacements_too(self):
@@ -123,25 +74,25 @@ class Limits(unittest.TestCase):
         speaker = self.start("{routesPerPeer: 5, counting: azure}")
         speaker.announce(PREFIXES)
         speaker.announce(PREFIXES[:2], med=5)  # 5 counted, 3 after a second of quiet
-        self.wait("received", lambda: self.session()["prefixesReceived"] == 3)
+        self.wait(prefixesReceived=3)
         time.sleep(1.3)  # The rule under test is a time.
         speaker.announce(PREFIXES[:2], med=6)
         speaker.withdraw(PREFIXES[2:])
-        self.wait("withdrawn", lambda: self.session()["prefixesReceived"] == 2)
+        self.wait(prefixesReceived=2)
         self.assertEqual(self.session()["state"], "Established")
 
     def test_warn_keeps_the_session_and_the_routes(self):
         speaker = self.start("{}", ", maxPrefixes: 2, maxPrefixAction: warn")
         speaker.announce(PREFIXES)
-        self.wait("usable", lambda: self.session()["prefixesUsable"] == 3)
+        self.wait(prefixesUsable=3)
         self.assertEqual(self.session()["state"], "Established")
 
     def test_discard_keeps_what_is_over_as_unusable(self):
         speaker = self.start("{}", ", maxPrefixes: 2, maxPrefixAction: discard")
         speaker.announce(PREFIXES)
-        self.wait("received", lambda: self.session()["prefixesReceived"] == 3)
+        self.wait(prefixesReceived=3)
         self.assertEqual(self.session()["prefixesUsable"], 2)
-        rows = self.get("/v1/routeServers/rs/bgpConnections/nva/learnedRoutes")
+        rows = self.daemon.vrsctl("routeserver", "peering", "list-learned-routes", "--name", "nva")
         reasons = [r.get("reason") for r in rows["RouteServiceRole_IN_0"]]
         self.assertEqual(sorted(filter(None, reasons)), ["limit"])
 

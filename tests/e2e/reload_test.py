@@ -13,129 +13,20 @@ import json
 import os
 import re
 import select
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
-import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import inside  # noqa: E402
-from daemon import Daemon, threaded  # noqa: E402
+from daemon import Daemon  # noqa: E402
 from speaker import KEEPALIVE, OPEN, Speaker, capabilities, heard  # noqa: E402
 
 CONFIG = """
-process: {{stateDir: {dir}, controlSocket: {dir}/vrs.sock}}
-virtualNetworks:
-  - name: hub
-    addressPrefixes: [{prefixes}]
-    subnets:
-      - {{name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}}
-      - {{name: nva, addressPrefix: 10.0.1.0/24}}
-      - {{name: vms, addressPrefix: 10.0.2.0/24{table}}}
-routeTables:
-  - {{name: closed, disableBgpRoutePropagation: true}}
-networkInterfaces:
-  - {{name: vm1, virtualNetwork: hub, subnet: vms, privateIpAddress: 10.0.2.4}}
-{vm2}
-routeServers:
-  - name: rs
-    virtualNetwork: hub
-    virtualRouterAsn: {asn}
-    virtualRouterIps: [10.0.0.4]
-    bgpConnections:
-      - {{name: nva, peerIp: 10.0.1.4, peerAsn: 65001, passive: true}}
-"""
-VM2 = "  - {name: vm2, virtualNetwork: hub, subnet: vms, privateIpAddress: 10.0.2.5}"
-BUILD = None
-
-
-class Reload(unittest.TestCase):
-    def setUp(self):
-        self.dir = tempfile.mkdtemp(prefix="vrs-reload-")
-        self.addCleanup(shutil.rmtree, self.dir)
-        self.write()
-        log = open(f"{self.dir}/log", "w", encoding="ascii")
-        self.addCleanup(log.close)
-        self.daemon = subprocess.Popen(
-            [f"{BUILD}/engine/vrsd", "--config", f"{self.dir}/vrs.yaml"], stderr=log)
-        self.addCleanup(self.stop)
-        self.vrsctl("wait", "--timeout", "30")
-
-    def stop(self):
-        self.daemon.send_signal(signal.SIGTERM)
-        self.assertEqual(self.daemon.wait(20), 0)
-
-    def command(self, *words):
-        return [f"{BUILD}/tools/vrsctl/vrsctl", "--control-socket", f"{self.dir}/vrs.sock", *words]
-
-    def vrsctl(self, *words):
-        r = subprocess.run(self.command(*words), capture_output=True, text=True, timeout=60,
-                           check=False)
-        self.assertEqual(r.returncode, 0, r.stderr)
-        return r.stdout
-
-    def write(self, prefixes="10.0.0.0/16", table="", vm2=VM2, asn=65515):
-        with open(f"{self.dir}/vrs.yaml", "w", encoding="ascii") as f:
-            f.write(threaded(CONFIG.format(
-                dir=self.dir, prefixes=prefixes, table=table, vm2=vm2, asn=asn)))
-
-    def log(self):
-        with open(f"{self.dir}/log", encoding="ascii") as f:
-            return f.read()
-
-    def reload(self, **change):
-        before = self.log().count("configuration read again")
-        self.write(**change)
-        self.daemon.send_signal(signal.SIGHUP)
-        end = time.monotonic() + 20
-        while self.log().count("configuration read again") == before:
-            self.assertIsNone(self.daemon.poll(), self.log())
-            self.assertLess(time.monotonic(), end, self.log())
-            time.sleep(0.02)
-
-    def watch(self, *words):
-        p = subprocess.Popen(self.command("watch", *words), stdout=subprocess.PIPE)
-        self.addCleanup(p.stdout.close)
-        self.addCleanup(p.wait, 20)
-        return p
-
-    def line(self, process, timeout=15):
-        ready, _, _ = select.select([process.stdout], [], [], timeout)
-        self.assertTrue(ready, "no line")
-        return json.loads(process.stdout.readline())
-
-    def test_watches_follow_reloads_and_end_with_their_server(self):
-        vm1, vm2 = self.watch("--nic", "vm1"), self.watch("--nic", "vm2")
-        server = self.watch("--routeserver", "rs")
-        # Until each stream has been seen to follow a reload: then it is open for sure.
-        for process in (vm1, vm2):
-            for n in range(20):
-                self.reload(prefixes=f"10.0.0.0/16, 10.{n + 1}.0.0/16")
-                if select.select([process.stdout], [], [], 1.5)[0]:
-                    break
-            self.assertEqual(self.line(process)["op"], "resync")
-        self.reload(table=", routeTable: closed")
-        self.reload(table="")
-        self.reload(vm2="")
-        self.assertEqual(vm2.wait(20), 0)
-        self.assertIsNone(vm1.poll())
-        # The route server is another one now: nothing of the old one may be touched again.
-        self.reload(vm2="", asn=65514)
-        self.assertEqual(vm1.wait(20), 0)
-        self.assertEqual(server.wait(20), 0)
-        self.reload(vm2="")
-        self.assertIn('"state": "Active"', self.vrsctl("-o", "json", "status"))
-        self.assertNotIn("still being read", self.log())
-
-
-TABLE = """
 process: {{stateDir: "{{dir}}", controlSocket: "{{dir}}/vrs.sock"{process}}}
 virtualNetworks:
   - name: hub
-    addressPrefixes: [10.0.0.0/16]
+    addressPrefixes: [{prefixes}]
     subnets:
       - {{name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}}
       - {{name: nva, addressPrefix: 10.0.1.0/24}}
@@ -155,10 +46,13 @@ routeServers:
       - {{name: other, peerIp: 10.0.1.5, peerAsn: 65002, passive: true}}
 {peers}
 """
-BASE = {"process": "", "table": "", "subnets": "", "tables": "", "nics": "", "ips": "[10.0.0.4]",
-        "server": "", "name": "nva", "ip": "10.0.1.4", "asn": "65001", "passive": "true",
-        "more": "", "peers": ""}
+BASE = {"process": "", "prefixes": "10.0.0.0/16", "table": "", "subnets": "", "tables": "",
+        "nics": "", "ips": "[10.0.0.4]", "server": "", "name": "nva", "ip": "10.0.1.4", "asn": "65001",
+        "passive": "true", "more": "", "peers": ""}
+VM2 = "  - {name: vm2, virtualNetwork: hub, subnet: vms, privateIpAddress: 10.0.2.5}"
+AS_65514 = "    virtualRouterAsn: 65514"
 KEPT, CONFIG_CHANGE, DECONFIGURED, SHUTDOWN, MAX_PREFIXES = None, 6, 3, 2, 1
+BUILD = None
 
 # What is changed; how the session of `nva`, then that of `other` ends; what has to be true then
 # (a method below, without its "then_").
@@ -202,7 +96,7 @@ CHANGES = [
     ("ttlSecurity", {"more": ", ttlSecurity: 2"}, CONFIG_CHANGE, KEPT, "is_not_established"),
     ("enabled", {"more": ", enabled: false"}, SHUTDOWN, KEPT, "does_not_open"),
     ("the name", {"name": "renamed"}, DECONFIGURED, KEPT, "opens"),
-    ("virtualRouterAsn", {"server": "    virtualRouterAsn: 65514"}, DECONFIGURED, DECONFIGURED,
+    ("virtualRouterAsn", {"server": AS_65514}, DECONFIGURED, DECONFIGURED,
      "as_65514_opens"),
     ("bgpPort", {"process": ", bgpPort: 1179"}, CONFIG_CHANGE, CONFIG_CHANGE, "opens_on_1179"),
     ("another virtualRouterIp", {"ips": "[10.0.0.5]"}, DECONFIGURED, DECONFIGURED, "second_opens"),
@@ -219,9 +113,13 @@ REFUSALS = [
 ]
 
 
+def config(**change):
+    return CONFIG.format(**{**BASE, **change})
+
+
 class Changes(unittest.TestCase):
     def start(self):
-        daemon = Daemon(BUILD, TABLE.format(**BASE))
+        daemon = Daemon(BUILD, config())
         self.addCleanup(lambda: self.assertEqual(daemon.stop(), 0))
         with open(f"{daemon.dir}/secret", "w", encoding="ascii") as f:
             f.write("s3cret")
@@ -272,7 +170,7 @@ class Changes(unittest.TestCase):
 
     def one(self, name, change, ends_nva, ends_other, then):
         self.start()
-        self.daemon.reload(TABLE.format(**{**BASE, **change}))
+        self.daemon.reload(config(**change))
         if then is not None and ends_nva is KEPT:
             getattr(self, f"then_{then}")()
         self.check(ends_nva, ends_other, then == "one_is_usable")
@@ -401,21 +299,21 @@ class Changes(unittest.TestCase):
         received = [len(s.received) for s in (self.nva, self.other)]
         for change, message in REFUSALS:
             with self.subTest(message):
-                log = self.daemon.reload(TABLE.format(**{**BASE, **change}), refused=True)
+                log = self.daemon.reload(config(**change), refused=True)
                 self.assertRegex(log, message)
                 self.assertEqual(self.everything(), before)
         self.assertEqual([len(s.received) for s in (self.nva, self.other)], received)
         # And the right one is read after the wrong ones.
-        self.daemon.reload(TABLE.format(**{**BASE, "nics": VM2}))
+        self.daemon.reload(config(nics=VM2))
         self.then_vm2_has_a_table()
         self.assertEqual([len(s.received) for s in (self.nva, self.other)], received)
 
     def test_a_connection_is_enabled(self):
-        self.daemon = Daemon(BUILD, TABLE.format(**{**BASE, "more": ", enabled: false"}))
+        self.daemon = Daemon(BUILD, config(more=", enabled: false"))
         self.addCleanup(lambda: self.assertEqual(self.daemon.stop(), 0))
         with self.assertRaises(TimeoutError):
             self.speaker(timeout=0.5)
-        self.daemon.reload(TABLE.format(**BASE))
+        self.daemon.reload(config())
         self.hears(self.speaker(), "+10.0.0.0/16 via 10.0.0.4 path 65515")
 
     def test_a_peer_that_cannot_refresh_is_reset_for_a_scrub(self):
@@ -425,16 +323,57 @@ class Changes(unittest.TestCase):
         self.addCleanup(self.nva.close)
         self.nva.announce(["203.0.113.0/24"])
         self.hears(self.other, "+203.0.113.0/24 via 10.0.1.4 path 65515-65001")
-        self.daemon.reload(TABLE.format(**{**BASE, "server": "    attributeScrub: [8]"}))
+        self.daemon.reload(config(server="    attributeScrub: [8]"))
         self.check(CONFIG_CHANGE, KEPT)
 
     def test_a_second_instance_leaves_alone(self):
         self.start()
-        self.daemon.reload(TABLE.format(**{**BASE, "ips": "[10.0.0.4, 10.0.0.5]"}))
+        self.daemon.reload(config(ips="[10.0.0.4, 10.0.0.5]"))
         second = self.speaker(peer="10.0.0.5")
-        self.daemon.reload(TABLE.format(**BASE))
+        self.daemon.reload(config())
         self.hears(second, f"cease {DECONFIGURED}")
         self.check(KEPT, KEPT)
+
+
+class Watches(unittest.TestCase):
+    def watch(self, *words):
+        p = subprocess.Popen(self.daemon.command("watch", *words), stdout=subprocess.PIPE)
+        self.addCleanup(p.stdout.close)
+        self.addCleanup(p.wait, 20)
+        return p
+
+    def line(self, process, timeout=15):
+        ready, _, _ = select.select([process.stdout], [], [], timeout)
+        self.assertTrue(ready, "no line")
+        return json.loads(process.stdout.readline())
+
+    def reload(self, **change):
+        self.daemon.reload(config(**{"nics": VM2, **change}))
+
+    def test_watches_follow_reloads_and_end_with_their_server(self):
+        self.daemon = Daemon(BUILD, config(nics=VM2))
+        self.addCleanup(lambda: self.assertEqual(self.daemon.stop(), 0))
+        vm1, vm2 = self.watch("--nic", "vm1"), self.watch("--nic", "vm2")
+        server = self.watch("--routeserver", "rs")
+        # Until each stream has been seen to follow a reload: then it is open for sure.
+        for process in (vm1, vm2):
+            for n in range(20):
+                self.reload(prefixes=f"10.0.0.0/16, 10.{n + 1}.0.0/16")
+                if select.select([process.stdout], [], [], 1.5)[0]:
+                    break
+            self.assertEqual(self.line(process)["op"], "resync")
+        self.reload(table=", routeTable: closed")
+        self.reload()
+        self.reload(nics="")
+        self.assertEqual(vm2.wait(20), 0)
+        self.assertIsNone(vm1.poll())
+        # The route server is another one now: nothing of the old one may be touched again.
+        self.reload(nics="", server=AS_65514)
+        self.assertEqual(vm1.wait(20), 0)
+        self.assertEqual(server.wait(20), 0)
+        self.reload(nics="")
+        self.assertEqual(self.daemon.sessions()["nva", 0]["state"], "Active")
+        self.assertNotIn("still being read", self.daemon.log())
 
 
 def case(row):

@@ -2,8 +2,8 @@
 # Copyright (c) 2026 The vrs contributors
 """A tiny BGP speaker on raw sockets, for tests that need one peer and a handful of routes.
 
-IPv4 unicast, 4-byte AS numbers, no timers: tests are shorter than a hold time. Every wait has a
-limit.
+IPv4 unicast (IPv6 too for who has a next hop of it), 4-byte AS numbers, no timers: tests are shorter
+than a hold time. Every wait has a limit.
 """
 
 import ipaddress
@@ -93,17 +93,19 @@ def heard(received):
 class Speaker:
     """One session from `local` to `peer`; `received` holds (kind, body) in order."""
 
-    def __init__(self, local, peer, asn, port=179, hold=180, refresh=True):
+    def __init__(self, local, peer, asn, port=179, hold=180, refresh=True, next_hop6=None):
         self.local, self.peer, self.asn, self.port, self.hold = local, peer, asn, port, hold
-        self.refresh = refresh
+        self.refresh, self.next_hop6 = refresh, next_hop6
         self.sock = None
         self.received = []
         self.changed = threading.Condition()
         self.reader = None
 
     def capabilities(self):
-        """IPv4 unicast, 4-byte AS numbers and, if asked for, route refresh."""
+        """IPv4 unicast, 4-byte AS numbers and, if asked for, IPv6 unicast and route refresh."""
         caps = bytes([1, 4, 0, 1, 0, 1, 65, 4]) + struct.pack("!I", self.asn)
+        if self.next_hop6:
+            caps += bytes([1, 4, 0, 2, 0, 1])
         return caps + bytes([2, 0]) if self.refresh else caps
 
     def open(self, timeout=15):
@@ -134,10 +136,7 @@ class Speaker:
         return self
 
     def announce(self, prefixes, next_hop=None, path=None, med=None, communities=()):
-        path = path if path is not None else [self.asn]
-        attrs = attribute(0x40, 1, b"\0")
-        segment = bytes([2, len(path)]) + b"".join(struct.pack("!I", a) for a in path)
-        attrs += attribute(0x40, 2, segment)
+        attrs = self._origin_and_path(path if path is not None else [self.asn])
         attrs += attribute(0x40, 3, ipaddress.ip_address(next_hop or self.local).packed)
         if med is not None:
             attrs += attribute(0x80, 4, struct.pack("!I", med))
@@ -147,6 +146,16 @@ class Speaker:
 
     def withdraw(self, prefixes):
         self._update(b"".join(map(nlri, prefixes)), b"", b"")
+
+    def announce6(self, prefixes):
+        """By MP_REACH_NLRI (RFC 4760)."""
+        value = b"\0\2\1\x10" + ipaddress.ip_address(self.next_hop6).packed + b"\0"
+        self._update(b"", self._origin_and_path([self.asn])
+                     + attribute(0x80, 14, value + b"".join(map(nlri, prefixes))), b"")
+
+    def withdraw6(self, prefixes):
+        """By MP_UNREACH_NLRI."""
+        self._update(b"", attribute(0x80, 15, b"\0\2\1" + b"".join(map(nlri, prefixes))), b"")
 
     def wait(self, condition, timeout=15):
         """Until condition(received) holds. Returns whether it does."""
@@ -164,6 +173,11 @@ class Speaker:
         if self.reader is not None:
             self.reader.join(5)
             self.reader = None
+
+    @staticmethod
+    def _origin_and_path(path):
+        segment = bytes([2, len(path)]) + b"".join(struct.pack("!I", a) for a in path)
+        return attribute(0x40, 1, b"\0") + attribute(0x40, 2, segment)
 
     def _update(self, withdrawn, attrs, announced):
         self.sock.sendall(message(UPDATE, struct.pack("!H", len(withdrawn)) + withdrawn

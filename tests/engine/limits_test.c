@@ -17,22 +17,11 @@
 enum { OVER_MS = 2000, GAP_MS = 5000, CLOSED_MS = 60000, ENOUGH_MS = 10000 };
 
 static const char config[] =
-	"process: {stateDir: /tmp, controlSocket: /tmp/vrs-test.sock}\n"
-	"virtualNetworks:\n"
-	"  - name: hub\n"
-	"    addressPrefixes: [10.0.0.0/16]\n"
-	"    subnets:\n"
-	"      - {name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}\n"
-	"      - {name: nva, addressPrefix: 10.0.1.0/24}\n"
-	"routeServers:\n"
-	"  - name: rs\n"
-	"    virtualNetwork: hub\n"
-	"    virtualRouterIps: [10.0.0.4, 10.0.0.5]\n"
-	"    memoryLimit: %llu\n"
-	"    bgpConnections:\n"
-	"      - {name: large, peerIp: 10.0.1.4, peerAsn: 65001, passive: true}\n"
-	"      - {name: small, peerIp: 10.0.1.5, peerAsn: 65002, passive: true}\n"
-	"      - {name: tiny, peerIp: 10.0.1.6, peerAsn: 65003, passive: true}\n";
+	LAB_SERVER "    memoryLimit: %llu\n"
+		   "    bgpConnections:\n"
+		   "      - {name: large, peerIp: 10.0.1.4, peerAsn: 65001, passive: true}\n"
+		   "      - {name: small, peerIp: 10.0.1.5, peerAsn: 65002, passive: true}\n"
+		   "      - {name: tiny, peerIp: 10.0.1.6, peerAsn: 65003, passive: true}\n";
 
 /* What the peers have, in paths. */
 enum { N_LARGE = 100, N_SMALL = 50, N_TINY = 2 };

@@ -19,6 +19,21 @@
 
 struct lab;
 
+/** How a small configuration begins: a network with a subnet of appliances, and its route server, of
+ *  which more keys may follow. */
+#define LAB_SERVER                                                        \
+	"process: {stateDir: /tmp, controlSocket: /tmp/vrs-test.sock}\n"  \
+	"virtualNetworks:\n"                                              \
+	"  - name: hub\n"                                                 \
+	"    addressPrefixes: [10.0.0.0/16]\n"                            \
+	"    subnets:\n"                                                  \
+	"      - {name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}\n" \
+	"      - {name: nva, addressPrefix: 10.0.1.0/24}\n"               \
+	"routeServers:\n"                                                 \
+	"  - name: rs\n"                                                  \
+	"    virtualNetwork: hub\n"                                       \
+	"    virtualRouterIps: [10.0.0.4, 10.0.0.5]\n"
+
 /** Start an engine on @p yaml. */
 struct lab *lab_new(const char *yaml);
 void lab_free(struct lab *lab);

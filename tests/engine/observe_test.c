@@ -139,20 +139,9 @@ static void two_threads_lose_nothing_but_what_had_no_room(void **state)
 }
 
 static const char config[] =
-	"process: {stateDir: /tmp, controlSocket: /tmp/vrs-test.sock}\n"
-	"virtualNetworks:\n"
-	"  - name: hub\n"
-	"    addressPrefixes: [10.0.0.0/16]\n"
-	"    subnets:\n"
-	"      - {name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}\n"
-	"      - {name: nva, addressPrefix: 10.0.1.0/24}\n"
-	"routeServers:\n"
-	"  - name: rs\n"
-	"    virtualNetwork: hub\n"
-	"    virtualRouterIps: [10.0.0.4, 10.0.0.5]\n"
-	"    bgpConnections:\n"
-	"      - {name: nva, peerIp: 10.0.1.4, peerAsn: 65001, passive: true}\n"
-	"      - {name: other, peerIp: 10.0.1.5, peerAsn: 65002, passive: true}\n";
+	LAB_SERVER "    bgpConnections:\n"
+		   "      - {name: nva, peerIp: 10.0.1.4, peerAsn: 65001, passive: true}\n"
+		   "      - {name: other, peerIp: 10.0.1.5, peerAsn: 65002, passive: true}\n";
 
 static uint64_t n_of(const struct vrs_hist *h)
 {

@@ -1006,11 +1006,15 @@ static void readers_and_followers_run_beside_the_writers(void **state)
 		check_fib(w, nics[i], fibs[i]);
 		fib_close(fibs[i]);
 	}
-	w->variant.threads = 0;
-	const char *text = yaml(&w->variant);
-	char report[200];
-	assert_int_equal(vrs_reload(w->vrs, text, strlen(text), report, sizeof(report)), -EINVAL);
-	assert_non_null(strstr(report, "ioThreads cannot change"));
+	for (unsigned i = 0; i < 2; i++) {
+		char report[200];
+
+		w->variant.threads = i == 0 ? 0 : 3;
+		const char *text = yaml(&w->variant);
+		assert_int_equal(
+			vrs_reload(w->vrs, text, strlen(text), report, sizeof(report)), -EINVAL);
+		assert_non_null(strstr(report, "ioThreads cannot change"));
+	}
 	world_free(w);
 }
 

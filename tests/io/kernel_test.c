@@ -260,20 +260,41 @@ static void ip6_works_the_same(void **)
 	UNTIL(w.in.received == 5);
 }
 
+/* A socket of no transport; connect it to A. */
+static int plain_socket(const char *from)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr = {inet_addr(from)}};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	return fd;
+}
+
+static void plain_connect(int fd)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET,
+		.sin_port = htons(w.port),
+		.sin_addr = {inet_addr("127.0.0.11")}};
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
+}
+
+static int connected(const char *from)
+{
+	int fd = plain_socket(from);
+
+	plain_connect(fd);
+	return fd;
+}
+
 static void an_unknown_source_is_closed_and_counted_before_any_byte(void **)
 {
 	struct vrs_endpoint a = ep_a();
-	struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
 	struct vrs_transport_stat st;
 	char byte;
 
 	add(w.a, &a, &w.in);
-	from.sin_addr.s_addr = inet_addr("127.0.0.13");
-	to.sin_addr.s_addr = inet_addr("127.0.0.11");
-	to.sin_port = htons(w.port);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	int fd = connected("127.0.0.13");
 	spin(20);
 	assert_true(recv(fd, &byte, 1, 0) <= 0);
 	(void)close(fd);
@@ -479,27 +500,13 @@ static void closing_inside_rx_is_allowed(void **)
 	assert_int_equal(w.in.down, 0);
 }
 
-/* A raw connection from the address of b to that of a. */
-static int connected(void)
-{
-	struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	from.sin_addr.s_addr = inet_addr("127.0.0.12");
-	to.sin_addr.s_addr = inet_addr("127.0.0.11");
-	to.sin_port = htons(w.port);
-	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	return fd;
-}
-
 static void a_reset_while_paused_is_noticed(void **)
 {
 	struct linger hard = {1, 0};
 	struct vrs_endpoint a = ep_a();
 
 	add(w.a, &a, &w.in);
-	int fd = connected();
+	int fd = connected("127.0.0.12");
 	UNTIL(w.accepts == 1);
 	w.a->ops->pause(w.in.conn);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
@@ -523,7 +530,7 @@ static void a_sibling_that_is_busy_is_handed_no_more_than_a_peer_may_have(void *
 	add(family[0], &ours, NULL);
 	add(busy, &its, &w.in);
 	for (unsigned i = 0; i < MANY; i++)
-		fds[i] = connected();
+		fds[i] = connected("127.0.0.12");
 	for (uint64_t until = now_ms() + 5000;
 		st.refused_crowd < MANY - VRS_CONNS_PER_PEER && now_ms() < until;) {
 		assert_true(family[0]->ops->poll(family[0], 1) >= 0);
@@ -563,23 +570,18 @@ static void wake_ends_a_long_poll_from_another_thread(void **)
 static void out_of_descriptors_the_peer_is_refused_and_the_loop_does_not_spin(void **)
 {
 	struct vrs_endpoint a = ep_a();
-	struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
 	struct rlimit old, low;
 	struct vrs_transport_stat st;
 	char byte;
 
 	add(w.a, &a, &w.in);
-	from.sin_addr.s_addr = inet_addr("127.0.0.12");
-	to.sin_addr.s_addr = inet_addr("127.0.0.11");
-	to.sin_port = htons(w.port);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	int fd = plain_socket("127.0.0.12");
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
 	int top = dup(fd);
 	(void)close(top);
 	low = (struct rlimit){(rlim_t)top, old.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	plain_connect(fd);
 	for (int i = 0; i < 10; i++)
 		assert_true(w.a->ops->poll(w.a, 10) >= 0);
 	int rest = w.a->ops->poll(w.a, 10);

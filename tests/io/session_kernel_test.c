@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vrs contributors
  *
- * Sessions over real sockets: what session_test.c shows on a virtual clock holds on this one.
+ * Sessions over real sockets: what the tests in session_lab show on a virtual clock holds on this one.
  */
 
 #include <string.h>

@@ -16,6 +16,8 @@ import sys
 import tempfile
 import unittest
 
+import counted
+
 COMPARE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../bench/compare")
 CONTEXT = {"cpu": "One", "num_cpus": 2, "buildtype": "release"}
 
@@ -161,17 +163,5 @@ open(out, "w").write({json.dumps(what)!r})
         self.refused(self.compare("--run", self.folder), "exit 3: broken")
 
 
-class Result(unittest.TextTestResult):
-    def addSuccess(self, test):
-        super().addSuccess(test)
-        print(f"[       OK ] {test._testMethodName}")  # pylint: disable=protected-access
-
-    def addFailure(self, test, err):
-        super().addFailure(test, err)
-        print(f"[  FAILED  ] {test._testMethodName}")  # pylint: disable=protected-access
-
-    addError = addFailure
-
-
 if __name__ == "__main__":
-    unittest.main(testRunner=unittest.TextTestRunner(resultclass=Result))
+    counted.main()

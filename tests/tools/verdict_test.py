@@ -24,6 +24,8 @@ import types
 import unittest
 from unittest import mock
 
+import counted
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools/vrslab/lab"))
 import check  # noqa: E402
@@ -548,17 +550,5 @@ class Live(unittest.TestCase):
         self.assertTrue(out.getvalue().endswith("\r\033[K"))
 
 
-class Result(unittest.TextTestResult):
-    def addSuccess(self, test):
-        super().addSuccess(test)
-        print(f"[       OK ] {test._testMethodName}")  # pylint: disable=protected-access
-
-    def addFailure(self, test, err):
-        super().addFailure(test, err)
-        print(f"[  FAILED  ] {test._testMethodName}")  # pylint: disable=protected-access
-
-    addError = addFailure
-
-
 if __name__ == "__main__":
-    unittest.main(testRunner=unittest.TextTestRunner(resultclass=Result))
+    counted.main()
