@@ -73,6 +73,7 @@ int main(int argc, char **argv)
 	add(vrs_bench_commit);
 	add(vrs_bench_overlay);
 	add(vrs_bench_effective);
+	add(vrs_bench_model);
 	add(vrs_bench_latency);
 	add(vrs_bench_encode);
 	add(vrs_bench_export);

@@ -37,6 +37,7 @@ extern const struct vrs_bench vrs_bench_decide[];
 extern const struct vrs_bench vrs_bench_commit[];
 extern const struct vrs_bench vrs_bench_overlay[];
 extern const struct vrs_bench vrs_bench_effective[];
+extern const struct vrs_bench vrs_bench_model[];
 extern const struct vrs_bench vrs_bench_latency[];
 extern const struct vrs_bench vrs_bench_encode[];
 extern const struct vrs_bench vrs_bench_export[];

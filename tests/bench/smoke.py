@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 
-FILES = ["commit", "decide", "decode", "effective", "encode", "export", "intern", "latency", "overlay", "radix", "table"]
+FILES = ["commit", "decide", "decode", "effective", "encode", "export", "intern", "latency", "model", "overlay", "radix", "table"]
 
 
 def main():
