@@ -19,7 +19,7 @@
 #include "engine/model.h"
 #include "tests/random.h"
 
-enum { CLASSES = 1000, NAME_SIZE = 12, YAML_MAX = 1 << 20, LOOKS = 20000 };
+enum { CLASSES = 1000, NAME_SIZE = 24, YAML_MAX = 1 << 20, LOOKS = 20000 };
 
 /* A configuration whose NICs are ours for as long as a model has it. */
 struct lab {
