@@ -137,7 +137,7 @@ class Soak(unittest.TestCase):
         self.api = Api(f"{self.daemon.dir}/vrs.sock")
         n4, n6 = (4000, 800) if sanitized() else (20000, 4000)
         if self.seconds >= 300:
-            n4, n6 = n4 * 10, n6 * 10
+            n4, n6 = (n * (3 if sanitized() else 10) for n in (n4, n6))
         table = ["--prefixes", str(n4), "--ipv6", str(n6), "--seed", "1"]
         four, six = ["--peer", "10.0.0.4", "--peer", "10.0.0.5"], ["--peer", "[fd00:1::4]:179",
                                                                    "--peer", "[fd00:1::5]:179"]
@@ -236,8 +236,7 @@ class Soak(unittest.TestCase):
         self.quiet = self.picture()[0]
         self.told = [(p, {f: dict(t) for f, t in p.table.items()})
                      for p in self.peers]
-        self.digests = {path: self.digest(path) for path in self.listings()}
-        self.cycles, self.most, self.storms = [], {}, Storms(self)
+        self.digests, self.cycles, self.most, self.storms = {}, [], {}, Storms(self)
         while time.monotonic() < deadline or len(self.cycles) < 3:
             self.cycle()
         print(f"{len(self.cycles)} cycles, at most {self.most}")
@@ -267,9 +266,6 @@ class Soak(unittest.TestCase):
             f"{rs}{peer}/{what}" for peer in ("feed-a", "feed-b", "feed-c", "nva", "bystander")
             for what in ("learnedRoutes", "advertisedRoutes")]
 
-    def digest(self, path):
-        return hashlib.sha256(self.api.get(path)).hexdigest()
-
     def cycle(self):
         began = time.monotonic()
         chosen = self.rng.sample(self.storms.all(), 5)
@@ -284,7 +280,8 @@ class Soak(unittest.TestCase):
         stormed = time.monotonic()
         self.settled(names)
         for path in self.rng.sample(self.listings(), 2):
-            self.assertEqual(self.digest(path), self.digests[path], (names, path))
+            digest = hashlib.sha256(self.api.get(path)).hexdigest()
+            self.assertEqual(self.digests.setdefault(path, digest), digest, (names, path))
         status = self.api.status()
         self.assertEqual(status["counters"]["outOfMemory"], 0)
         self.cycles.append((self.bytes(), of_process(self.daemon.process.pid, "VmRSS") * 1024))
