@@ -444,6 +444,12 @@ class Hostile(Bystanders):
         self.assertGreater(self.server()["pins"]["bytes"], 10000)
         self.assertRegex(self.table(), r"replaced versions are held by listings, the oldest for")
         self.probe()
+        if LONG:  # A minute without reading, then the version goes and the listing breaks off.
+            self.daemon.wait(lambda: self.probe() or self.server()["pins"]["bytes"] == 0, 150)
+            data = b""
+            while piece := listing.recv(1 << 20):
+                data += piece
+            self.assertFalse(data.rstrip().endswith(b"]}") or data.endswith(b"0\r\n\r\n"))
         listing.close()
         self.daemon.wait(lambda: self.server()["pins"] == {"versions": 0, "bytes": 0, "oldestMs": 0})
         self.assertNotIn("held by listings", self.table())
