@@ -668,10 +668,12 @@ static bool find(const struct vrs_radix_root *root, const struct vrs_prefix *p, 
 	if (link == NULL || (n != NULL && !node_covers(n, k)))
 		return false;
 	if (is_leaf(link)) {
+		if (!leaf_is(link, k, byte, p->len))
+			return false;
 		*value = leaf_value(link);
-		return leaf_is(link, k, byte, p->len);
+		return true;
 	}
-	if (n->byte != byte)
+	if (n == NULL || n->byte != byte)
 		return false;
 	unsigned pos = heap_pos(k, byte, p->len);
 	if (!has_value(n, pos))

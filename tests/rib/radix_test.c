@@ -153,7 +153,8 @@ static void check_match(const struct world *w, const struct vrs_radix_root *root
 	vrs_rcu_leave();
 }
 
-/* Exact finds, many at once; some of prefixes that are there, some of others. */
+/* Exact finds, many at once and one by one; some of prefixes that are there, some of
+ * others. */
 static void check_bulk(const struct world *w, struct rng *rng)
 {
 	enum { N = 70 };
@@ -163,16 +164,25 @@ static void check_bulk(const struct world *w, struct rng *rng)
 	unsigned n = rng_below(rng, N + 1);
 
 	for (unsigned i = 0; i < n; i++) {
-		prefixes[i] = w->twin.n > 0 && i % 2 == 0
-			? w->twin.prefix[rng_below(rng, (uint32_t)w->twin.n)]
-			: rng_prefix(rng, w->afi);
+		bool known = w->twin.n > 0 && i % 4 < 3;
+
+		prefixes[i] = known ? w->twin.prefix[rng_below(rng, (uint32_t)w->twin.n)]
+				    : rng_prefix(rng, w->afi);
+		/* A stranger that parts from one that is there in a byte on the way. */
+		if (known && i % 4 == 1 && prefixes[i].len >= 8)
+			prefixes[i].addr[rng_below(rng, prefixes[i].len / 8)] ^= 0x40;
 		list[i] = &prefixes[i];
 	}
 	vrs_radix_get_bulk(&w->tree, list, n, values);
 	for (unsigned i = 0; i < n; i++) {
 		size_t at = twin_find(&w->twin, &prefixes[i]);
+		bool there = at < w->twin.n;
+		uint32_t want = there ? w->twin.value[at] : VRS_RADIX_NONE, value = VRS_RADIX_NONE;
 
-		assert_int_equal(values[i], at < w->twin.n ? w->twin.value[at] : VRS_RADIX_NONE);
+		assert_int_equal(values[i], want);
+		/* Of what is not there nothing is written. */
+		assert_int_equal(vrs_radix_get(&w->tree, &prefixes[i], &value), there);
+		assert_int_equal(value, want);
 	}
 }
 
@@ -230,7 +240,7 @@ static void script(unsigned afi, bool persistent, uint64_t seed, const char *sim
 		if (!grow && w->twin.n > 0 && rng_below(&rng, 10) < 8)
 			p = w->twin.prefix[rng_below(&rng, (uint32_t)w->twin.n)];
 		if (rng_below(&rng, 10) < (grow ? 8 : 1) && w->twin.n < TWIN_MAX)
-			insert_asking(w, &p, (uint32_t)rng_u64(&rng) >> 1, rng_below(&rng, 2));
+			insert_asking(w, &p, (uint32_t)rng_u64(&rng), rng_below(&rng, 2));
 		else
 			drop(w, &p);
 		assert_int_equal(w->tree.n, w->twin.n);
