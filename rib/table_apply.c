@@ -118,6 +118,41 @@ static void add_path(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t 
 	vrs_table_decide_added(t, index, e, path);
 }
 
+/* The path of the same peer's session before this one, which has still to be swept; NULL: there is none. */
+static struct vrs_path *path_before(
+	const struct vrs_table *t, const struct vrs_table_peer *peer, struct vrs_entry *e)
+{
+	for (unsigned i = 0; i < e->n_paths; i++) {
+		struct vrs_path *path = &vrs_entry_paths(e)[i];
+		const struct vrs_table_peer *p = vrs_table_peer(t, path->peer);
+
+		if (p->down && p->source.connection == peer->source.connection &&
+			p->source.instance == peer->source.instance)
+			return path;
+	}
+	return NULL;
+}
+
+/* A path of the new session takes the place of that one: the peer never counts twice. */
+static void take_over(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t index,
+	struct vrs_entry *e, struct vrs_path *path, const struct vrs_table_op *op, uint8_t reason)
+{
+	struct vrs_table_peer *before = vrs_table_peer(t, path->peer);
+	struct vrs_path gone = *path;
+
+	*path = path_of_op(peer, op, reason);
+	used(t, op);
+	vrs_peer_count(&before->n_paths, -1);
+	vrs_peer_count(&before->n_usable, -(gone.reason == VRS_PATH_USABLE));
+	vrs_table_count(&before->n_removed, 1);
+	vrs_peer_count(&peer->n_paths, 1);
+	vrs_peer_count(&peer->n_usable, reason == VRS_PATH_USABLE);
+	vrs_table_count(&peer->n_added, 1);
+	vrs_table_decide(t, index, e);
+	vrs_table_attrs_put(t, gone.peer, gone.attrs);
+	vrs_table_peer_settle(t, before);
+}
+
 static void announce(struct vrs_table *t, const struct vrs_table_op *op, uint32_t index)
 {
 	struct vrs_table_peer *peer = vrs_table_peer(t, op->slot);
@@ -143,10 +178,13 @@ static void announce(struct vrs_table *t, const struct vrs_table_op *op, uint32_
 	bool had = path != NULL && path->reason == VRS_PATH_USABLE;
 	if (reason == VRS_PATH_USABLE && !had && vrs_shards_over_limit(t, peer, 0))
 		reason = VRS_PATH_LIMIT;
-	if (path == NULL) {
+	struct vrs_path *before = path == NULL && t->n_down > 0 ? path_before(t, peer, e) : NULL;
+	if (before != NULL)
+		take_over(t, peer, index, e, before, op, reason);
+	else if (path == NULL)
 		add_path(t, peer, index, e, op, reason);
+	if (path == NULL)
 		return;
-	}
 	uint32_t old = path->attrs;
 	if (old == op->attrs && path->reason == reason && !vrs_path_stale(t, e, path)) {
 		unused(t, op);

@@ -7,9 +7,10 @@
  * configuration, other limits. One scan serves them all, some thousand entries a turn; it goes
  * round until every entry has been visited since the last of them was asked for.
  *
- * Routes that come meanwhile are taken as ever: a session that comes up again has a new slot, and
- * what a path's staleness is told by is the refresh it was announced in (an epoch of its peer and
- * family), not a mark that the scan would have to set in time.
+ * Routes that come meanwhile are taken as ever. A session that comes up again has a new slot; its paths take the
+ * places of those that the one before left (rib/table_apply.c). What a path's staleness is told by is the
+ * refresh it was announced in (an epoch of its peer and family), not a mark that the scan would have to
+ * set in time.
  */
 
 #include "rib/table_internal.h"

@@ -10,8 +10,8 @@
  * **Prefixes** have a 16-bit index: 20.HI.LO.0/24 and 2001:db8:HILO::/48, with covers of 4 and 8 bits
  * less. Peer P (0 to 2) announces prefix I (its index, cut) of length L with next hops that end in the
  * bytes 32 + P and 16 G + (I + L) % 16, G being any. So a next hop says whether it can be this prefix's,
- * and whose it is: of a peer there is one, or two while the paths of its lost session are being swept
- * and the next one announces already (rib/table_scan.c). OTHER-CONFIG has a user route on 20.0.16.0/20.
+ * and whose it is: of a peer there is one at most, also while its lost session's paths are being swept
+ * and the next one announces already (rib/table_apply.c). OTHER-CONFIG has a user route on 20.0.16.0/20.
  *
  * **What must hold**
  * - Of one vrs_effective_bulk(): all answers on one prefix are the same, to the byte, and so are all
@@ -158,7 +158,7 @@ static bool hops_possible(const struct vrs_ip *hops, uint32_t n, unsigned len, u
 	for (uint32_t i = 0; i < n; i++) {
 		int peer = peer_of(&hops[i], len, cut);
 
-		if (peer < 0 || ++of[peer] > 2 ||
+		if (peer < 0 || ++of[peer] > 1 ||
 			(i > 0 && memcmp(&hops[i - 1], &hops[i], sizeof(*hops)) >= 0))
 			return false;
 	}
@@ -200,7 +200,7 @@ static void check_possible(const struct looker *l, unsigned i)
 		a->next_hop.bytes[2] == 99)
 		return;
 	if (a->source != VRS_FROM_BGP || a->type != VRS_HOP_VIRTUAL_NETWORK_GATEWAY || slot < 0 ||
-		a->group == 0 || a->n_next_hops == 0 || a->n_next_hops > 2 * PEERS ||
+		a->group == 0 || a->n_next_hops == 0 || a->n_next_hops > PEERS ||
 		peer_of(&a->next_hop, a->prefix_len, (unsigned)slot % INDEXES) < 0)
 		wrong_answer(l, i, "not possible");
 }
@@ -234,10 +234,10 @@ static void check_bulk(struct looker *l)
 
 static void check_hops(struct looker *l)
 {
-	struct vrs_ip hops[2 * PEERS];
+	struct vrs_ip hops[PEERS + 1];
 	unsigned i = below(&l->rng, BULK);
 	const struct vrs_answer *a = &l->answers[i];
-	int n = vrs_next_hops(vrs, nic, a, hops, 2 * PEERS);
+	int n = vrs_next_hops(vrs, nic, a, hops, PEERS + 1);
 
 	if (n == -ESTALE || a->source != VRS_FROM_BGP)
 		return;

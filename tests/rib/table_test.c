@@ -285,6 +285,40 @@ static void routes_of_a_new_session_survive_the_sweep_of_the_old(void **state)
 	assert_int_equal(w->table->entries.n_live, 1);
 }
 
+static void a_session_that_comes_back_takes_the_place_of_its_paths(void **state)
+{
+	struct world *w = *state;
+	uint16_t old = peer(w, 0, 0, VRS_CLASS_NVA), twin = peer(w, 0, 1, VRS_CLASS_NVA),
+		 other = peer(w, 1, 0, VRS_CLASS_NVA), now;
+	uint32_t index;
+
+	announce(w, old, "192.0.2.0/24", attrs(w, 1, 4, 1));
+	announce(w, twin, "192.0.2.0/24", attrs(w, 2, 4, 1));
+	announce(w, other, "192.0.2.0/24", attrs(w, 3, 6, 1));
+	vrs_table_peer_down(w->table, old);
+	vrs_table_peer_down(w->table, other);
+	now = peer(w, 0, 0, VRS_CLASS_NVA);
+	announce(w, now, "192.0.2.0/24", attrs(w, 4, 5, 1));
+	/* Nothing has been swept, and what others left still stands. */
+	assert_int_equal(entry(w, "192.0.2.0/24", &index)->n_paths, 3);
+	assert_null(vrs_table_path_of(w->table, index, old));
+	assert_non_null(vrs_table_path_of(w->table, index, other));
+	assert_int_equal(hops(w, "192.0.2.0/24"), 3);
+	assert_null(vrs_table_peer(w->table, old));
+	assert_int_equal(vrs_table_peer(w->table, now)->n_paths, 1);
+	assert_int_equal(vrs_table_peer(w->table, now)->n_usable, 1);
+	assert_int_equal(atomic_load(&w->table->n_paths), 3);
+	drain(w);
+	assert_int_equal(hops(w, "192.0.2.0/24"), 2);
+	assert_null(vrs_table_peer(w->table, other));
+	withdraw(w, now, "192.0.2.0/24");
+	withdraw(w, twin, "192.0.2.0/24");
+	drain(w);
+	drain(w);
+	assert_int_equal(w->table->entries.n_live, 0);
+	assert_int_equal(vrs_attrs_count(w->table->attrs), 0);
+}
+
 /* Announce or withdraw 11.0.0.0/24 and those that follow: queued. */
 static void many(struct world *w, uint16_t slot, unsigned first, unsigned n, uint32_t id)
 {
@@ -574,6 +608,7 @@ int main(void)
 		CASE(an_entry_that_is_taken_again_is_not_freed),
 		CASE(any_number_of_paths_comes_and_goes),
 		CASE(routes_of_a_new_session_survive_the_sweep_of_the_old),
+		CASE(a_session_that_comes_back_takes_the_place_of_its_paths),
 		CASE(a_refresh_takes_turns_and_sweeps_what_it_did_not_bring),
 		CASE(refreshes_that_never_end_are_told_apart),
 		CASE(reasons_are_given_again_in_turns),
