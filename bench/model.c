@@ -8,7 +8,7 @@
  * 16 MiB could hold: the configuration is that of one VM a class, and its rows are then repeated.
  *
  * Unit: ns a VM. Counters: look_ns, finding one by its name (random ones, misses not overlapped);
- * bytes, the sum of what is kept for a VM: its row, an address, its name, its places in the model.
+ * bytes, the sizes of what is kept for a VM: its row, an address, its name, its places in the model.
  */
 
 #include <stdio.h>

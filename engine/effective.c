@@ -320,13 +320,15 @@ VRS_RCU_READER static void explain_bgp(struct explain *x, bool active)
 
 	if (v->version == NULL || !vrs_overlay_bgp(v->class->overlay))
 		return;
-	for (int len = (int)vrs_afi_width(afi); len >= 0; len--) {
-		struct vrs_prefix p = vrs_prefix_of(x->addr, (unsigned)len);
-		uint32_t group;
+	struct vrs_radix_cover covers[VRS_RADIX_COVERS];
+	unsigned n = vrs_radix_covers(root_of(v, afi), x->addr, covers);
 
-		if (!bgp_find(v, &p, &group))
+	while (n-- > 0) {
+		struct vrs_prefix p = vrs_prefix_of(x->addr, covers[n].len);
+
+		if (!vrs_version_usable(v->version, v->groups, covers[n].value))
 			continue;
-		struct vrs_effective_route r = of_group(v, &p, group);
+		struct vrs_effective_route r = of_group(v, &p, covers[n].value);
 		state_of_bgp(v, &r);
 		if (same_route(&r, &x->active) == active)
 			tell(x, &r);

@@ -10,6 +10,7 @@
  *     each io      new parts join
  *     propagation  new RIBs join, all learn their system prefixes, old RIBs leave
  *     each io      every server brings its sessions in line
+ *     propagation  knows that all parts have the rule for next hops
  *     control      the new model is published; when nobody holds the old one, old servers go
  */
 
@@ -296,9 +297,10 @@ struct vrs_model *vrs_engine_model(struct vrs_engine *e)
 struct apply {
 	struct vrs_engine *e;
 	struct vrs_model *now, *old;
-	bool *keep;            /* By index in old: the server goes on. */
-	struct hidden *hidden; /* By index in now. */
-	bool *fresh;           /* By index in now: the server was made just now. */
+	bool *keep;                 /* By index in old: the server goes on. */
+	struct hidden *hidden;      /* By index in now. */
+	bool *fresh;                /* By index in now: the server was made just now. */
+	struct vrs_hop_rule **hops; /* By index in now. */
 	int err;
 };
 
@@ -366,7 +368,9 @@ static void make_servers(struct apply *a)
 				a->e->ios, a->e->n_ios, (unsigned)j % a->e->n_ios, rs);
 			a->fresh[j] = true;
 		}
-		if (a->now->servers[j] == NULL || vrs_server_assign(a->now->servers[j], rs) != 0)
+		a->hops[j] = vrs_model_hop_rule(config, rs);
+		if (a->now->servers[j] == NULL || a->hops[j] == NULL ||
+			vrs_server_assign(a->now->servers[j], rs) != 0)
 			a->err = -ENOMEM;
 	}
 }
@@ -432,12 +436,7 @@ static void propagation_apply(void *arg)
 		if (!in_propagation(p, rib))
 			vrs_propagation_add(p, rib);
 		vrs_rib_set_branch_to_branch(rib, rs->branch_to_branch);
-		struct vrs_hop_rule *hops = vrs_model_hop_rule(config, rs);
-		if (hops != NULL)
-			vrs_rib_set_hops(rib, hops);
-		else
-			a->err = -ENOMEM;
-		vrs_hop_rule_put(hops);
+		vrs_rib_set_hops(rib, a->hops[j]);
 		if (note_hidden(&a->hidden[j], rib, prefixes, n) != 0 ||
 			vrs_rib_set_system(rib, prefixes, n) != 0)
 			a->err = -ENOMEM;
@@ -461,7 +460,7 @@ static void part_apply(void *arg, struct vrs_io *io)
 
 	for (size_t j = 0; j < config->n_route_servers; j++) {
 		struct vrs_server *s = a->now->servers[j]->parts[io->index];
-		int err = vrs_server_apply(s, config, &config->route_servers[j]);
+		int err = vrs_server_apply(s, config, &config->route_servers[j], a->hops[j]);
 
 		if (err != 0)
 			a->err = err;
@@ -605,12 +604,14 @@ int vrs_engine_apply_model(
 	struct vrs_engine *e, struct vrs_model *m, vrs_engine_shown_fn shown, void *ctx)
 {
 	struct apply a = {.e = e, .now = m};
+	size_t n = m->config->n_route_servers;
 
 	pthread_mutex_lock(&e->apply_lock);
 	a.old = e->model;
 	a.keep = calloc(a.old != NULL ? a.old->config->n_route_servers + 1 : 1, sizeof(*a.keep));
-	a.hidden = calloc(a.now->config->n_route_servers + 1, sizeof(*a.hidden));
-	if (a.keep == NULL || a.hidden == NULL) {
+	a.hidden = calloc(n + 1, sizeof(*a.hidden));
+	a.hops = calloc(n + 1, sizeof(struct vrs_hop_rule *));
+	if (a.keep == NULL || a.hidden == NULL || a.hops == NULL) {
 		a.err = -ENOMEM;
 		vrs_model_put(a.now);
 		goto out;
@@ -635,9 +636,12 @@ int vrs_engine_apply_model(
 		shown(ctx, a.now);
 	if (a.old != NULL)
 		drop_old(&a);
-	for (size_t j = 0; j < a.now->config->n_route_servers; j++)
+	for (size_t j = 0; j < n; j++)
 		free(a.hidden[j].prefixes);
 out:
+	for (size_t j = 0; a.hops != NULL && j < n; j++)
+		vrs_hop_rule_put(a.hops[j]);
+	free(a.hops);
 	free(a.fresh);
 	free(a.hidden);
 	free(a.keep);

@@ -214,10 +214,13 @@ VRS_NODISCARD int vrs_server_assign(struct vrs_server *head, const struct vrs_cf
 
 /**
  * Bring a part in line with its configuration: sessions that did not change stay as they
- * are, others are made, closed (Cease 3) or made anew (Cease 6). @return 0 or -ENOMEM.
+ * are, others are made, closed (Cease 3) or made anew (Cease 6).
+ *
+ * @param hops  Which learned next hops may be used; a reference is taken.
+ * @return      0 or -ENOMEM.
  */
 VRS_NODISCARD int vrs_server_apply(struct vrs_server *s, const struct vrs_config *config,
-	const struct vrs_cfg_route_server *rs);
+	const struct vrs_cfg_route_server *rs, struct vrs_hop_rule *hops);
 
 /** Why a peer's attribute set may not be used, whatever the prefix. @param canonical  Its bytes. */
 enum vrs_path_reason vrs_server_reason(const struct vrs_server *s,

@@ -137,7 +137,7 @@ void vrs_rib_set_hops(struct vrs_rib *rib, struct vrs_hop_rule *rule)
 	struct vrs_hop_rule *old = rib->hops;
 
 	rib->hops = vrs_hop_rule_get(rule);
-	rib->hops_told = false;
+	rib->hops_told = rib->hops_judged = false;
 	/* While an older rule still stands, the new one replaces it whatever it says. */
 	if (old != NULL &&
 		(vrs_hop_rule_wider(old, rule) ||
@@ -154,15 +154,32 @@ void vrs_rib_hops_told(struct vrs_rib *rib)
 	rib->hops_told = true;
 }
 
-/* Whether every path has been judged by the rule in force: what came of it is marked. */
-static bool all_judged(const struct vrs_rib *rib)
+/* Whether every path has been judged by the rule in force: then what came of it is marked, and how far that
+ * goes is noted. */
+static bool all_judged(struct vrs_rib *rib)
 {
-	if (!rib->hops_told)
-		return false;
+	if (rib->hops_judged || !rib->hops_told || vrs_snapshot_hops(rib->snapshot) == NULL)
+		return rib->hops_judged;
 	for (uint32_t t = 0; t < rib->n_tables; t++)
 		if (!vrs_table_judged(rib->tables[t]))
 			return false;
+	for (uint32_t t = 0; t < rib->n_tables; t++)
+		rib->queues[t].judged_at = atomic_load(&rib->tables[t]->n_marked);
+	rib->hops_judged = true;
 	return true;
+}
+
+/* The rule has done its work when all of that has been taken. */
+static void end_rule(struct vrs_rib *rib)
+{
+	if (!all_judged(rib) || rib->retry.n > 0)
+		return;
+	for (uint32_t t = 0; t < rib->n_tables; t++)
+		if (atomic_load_explicit(&rib->queues[t].n_taken, memory_order_relaxed) <
+			rib->queues[t].judged_at)
+			return;
+	vrs_snapshot_set_hops(rib->snapshot, NULL);
+	rib->hops_judged = false;
 }
 
 void vrs_rib_set_branch_to_branch(struct vrs_rib *rib, bool on)
@@ -530,20 +547,19 @@ static uint64_t account_changes(struct vrs_propagation *p, struct vrs_rib *rib, 
 static bool rib_turn(
 	struct vrs_propagation *p, struct vrs_rib *rib, uint64_t now_ms, uint64_t *at_ns)
 {
-	uint64_t deltas = atomic_load_explicit(&rib->n_deltas, memory_order_relaxed);
-
-	/* Looked at first: what was judged by then is taken below. */
-	bool judged = vrs_snapshot_hops(rib->snapshot) != NULL && all_judged(rib);
 	vrs_rcu_enter();
 	if (rib->retry.n > 0)
 		take_retries(rib);
 	bool more = take_changes(rib);
 	vrs_rcu_leave();
-	if (judged && !more && rib->retry.n == 0)
-		vrs_snapshot_set_hops(rib->snapshot, NULL);
+	end_rule(rib);
 
 	if (commit(rib)) {
-		if (atomic_load_explicit(&rib->n_deltas, memory_order_relaxed) != deltas) {
+		/* Also those of an earlier turn that found no memory for its version. */
+		uint64_t deltas = atomic_load_explicit(&rib->n_deltas, memory_order_relaxed);
+
+		if (rib->n_shown != deltas) {
+			rib->n_shown = deltas;
 			atomic_store_explicit(&rib->changed_ms, now_ms, memory_order_relaxed);
 			atomic_fetch_add_explicit(&p->versions, 1, memory_order_relaxed);
 		}
@@ -641,7 +657,7 @@ static bool has_work(struct vrs_propagation *p)
 static bool waits(const struct vrs_propagation *p)
 {
 	for (const struct vrs_rib *rib = p->ribs; rib != NULL; rib = rib->next)
-		if (rib->export_waits)
+		if (rib->export_waits || vrs_snapshot_hops(rib->snapshot) != NULL)
 			return true;
 	return false;
 }

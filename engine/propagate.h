@@ -40,6 +40,7 @@ struct vrs_propagation;
 struct vrs_rib_queue {
 	_Atomic uint64_t n_taken;     /* Dirty entries, ever: so many of the table's n_marked. */
 	uint64_t was_taken, taken_ns; /* Until the last turn that took some, and when. */
+	uint64_t judged_at;           /* n_marked when all paths had been judged by a new rule. */
 	struct vrs_stamps stamps;     /* From the I/O thread. */
 };
 
@@ -59,8 +60,8 @@ struct vrs_rib {
 	struct vrs_export_group *export_groups;
 	bool export_waits;         /* Some of them for a peer that does not read. */
 	struct vrs_hop_rule *hops; /* Which next hops may be used, as configured; NULL at first. */
-	bool hops_told;            /* To all tables. */
-	struct vrs_prefix *system; /* The network's prefixes, told to every peer. */
+	bool hops_told, hops_judged; /* To all tables; by all of them, see judged_at. */
+	struct vrs_prefix *system;   /* The network's prefixes, told to every peer. */
 	size_t n_system;
 	uint32_t *group_refs; /* By group: prefixes of the open version that have it. */
 	uint32_t cap_groups;
@@ -74,6 +75,7 @@ struct vrs_rib {
 	_Atomic bool branch_to_branch;
 	struct vrs_rib_queue *queues; /* By table. */
 	_Atomic uint64_t n_deltas;
+	uint64_t n_shown;            /* Of those, when a version was last counted. */
 	_Atomic uint64_t changed_ms; /* When the last delta was made. */
 	_Atomic uint64_t pending;    /* Entries some peer has still to be told about. */
 	_Atomic uint64_t bytes;      /* Of snapshot and exports, as of the last turn. */
@@ -87,8 +89,8 @@ struct vrs_watcher {
 	int fd;            /**< eventfd; readable after deltas were published. */
 	bool once;         /**< Written to only when `told` is clear. */
 	_Atomic bool told; /**< The reader clears it, then looks at the log: nothing is missed. */
-	const struct vrs_delta_log *log; /**< What it reads; NULL = it does not say. */
-	_Atomic uint64_t cursor;         /**< How far it is; the consumer's. */
+	const struct vrs_delta_log *_Atomic log; /**< What it reads; NULL = nothing now. */
+	_Atomic uint64_t cursor;                 /**< How far it is; the consumer's. */
 	struct vrs_watcher *next;
 };
 

@@ -369,17 +369,14 @@ static enum vrs_path_reason reason_again(void *ctx, const struct vrs_attrs *attr
 }
 
 /* Learned next hops may lie elsewhere now. */
-static int apply_hops(struct vrs_server *s, const struct vrs_config *config,
-	const struct vrs_cfg_route_server *rs)
+static void apply_hops(struct vrs_server *s, struct vrs_hop_rule *now)
 {
-	struct vrs_hop_rule *now = vrs_model_hop_rule(config, rs), *old = s->hops;
+	struct vrs_hop_rule *old = s->hops;
 
-	if (now == NULL)
-		return -ENOMEM;
-	s->hops = now;
+	s->hops = vrs_hop_rule_get(now);
 	if (old != NULL && vrs_hop_rule_equal(old, now)) {
 		vrs_hop_rule_put(old);
-		return 0;
+		return;
 	}
 	s->revalidate = true;
 	/* A network joined: peers that filtered by what they knew are asked again, those that
@@ -388,7 +385,6 @@ static int apply_hops(struct vrs_server *s, const struct vrs_config *config,
 	for (struct vrs_neighbor *nb = s->neighbors; joined && nb != NULL; nb = nb->next)
 		(void)vrs_neighbor_ask_again(nb);
 	vrs_hop_rule_put(old);
-	return 0;
 }
 
 static struct vrs_table_config table_config(const struct vrs_cfg_route_server *rs)
@@ -403,9 +399,10 @@ static struct vrs_table_config table_config(const struct vrs_cfg_route_server *r
 }
 
 int vrs_server_apply(struct vrs_server *s, const struct vrs_config *config,
-	const struct vrs_cfg_route_server *rs)
+	const struct vrs_cfg_route_server *rs, struct vrs_hop_rule *hops)
 {
 	struct vrs_table_config tc = table_config(rs);
+	int err = 0;
 
 	s->revalidate = false;
 	apply_router_ips(s, rs);
@@ -417,7 +414,7 @@ int vrs_server_apply(struct vrs_server *s, const struct vrs_config *config,
 		if (!configured(rs, n))
 			neighbor_remove(s, n, VRS_BGP_CEASE_DECONFIGURED, "peer removed");
 	}
-	int err = apply_hops(s, config, rs);
+	apply_hops(s, hops);
 	s->memory_limit = rs->memory_limit;
 	s->revalidate |=
 		s->max_as_path != rs->limit_as_path || s->max_communities != rs->limit_communities;

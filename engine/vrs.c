@@ -557,6 +557,12 @@ static void count_ribs(void *arg)
 			c->to->prefixes += atomic_load(&r->tables[i]->n_usable);
 			c->to->paths += atomic_load(&r->tables[i]->n_paths);
 		}
+		struct vrs_watcher_stat cursors =
+			vrs_propagation_watchers(&c->e->propagation, r->log);
+
+		c->to->cursors += cursors.n;
+		c->to->cursor_lag = VRS_MAX(c->to->cursor_lag, cursors.lag);
+		c->to->cursor_stales += atomic_load(&r->n_resyncs);
 		c->to->deltas += atomic_load(&r->n_deltas);
 		c->to->pins += pins.pinned_versions;
 		c->to->pinned_bytes += pins.pinned_bytes;

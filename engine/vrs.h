@@ -283,8 +283,8 @@ VRS_PUBLIC int vrs_cursor_open_nic(struct vrs *v, uint32_t nic, struct vrs_curso
  *
  * @param out  Their next hops are borrowed until the next call with @p c.
  * @param max  Room in @p out, up to 1024 are used.
- * @return     How many, 0 = nothing new; -ESTALE: the log has moved past the cursor, or the
- *             class is another now: vrs_resync(); -ENOENT: what it follows is not configured any
+ * @return     How many, 0 = nothing new; -ESTALE: the log has moved past the cursor, the
+ *             class is another now, or next hops were taken away: vrs_resync(); -ENOENT: what it follows is not configured any
  *             more; -ENOMEM: nothing was taken, try again.
  */
 VRS_PUBLIC int vrs_cursor_read(struct vrs_cursor *c, struct vrs_delta_record *out, int max)
@@ -322,7 +322,8 @@ VRS_PUBLIC int vrs_pin_open(struct vrs *v, const char *route_server, struct vrs_
 /** @return The number of its version; deltas up to it are in it. Any thread. */
 VRS_PUBLIC uint64_t vrs_pin_version(const struct vrs_pin *p);
 
-/** @return Prefixes in it, of both families. Any thread. */
+/** @return Prefixes in it, of both families; just after a reload took next hops away, also those that a walk
+ *  leaves out. Any thread. */
 VRS_PUBLIC uint64_t vrs_pin_prefixes(const struct vrs_pin *p);
 
 /**
@@ -350,6 +351,9 @@ struct vrs_status {
 	uint64_t pins;          /**< Replaced versions that are pinned. */
 	uint64_t oldest_pin_ms; /**< Since the oldest of them was replaced. */
 	uint64_t pinned_bytes;  /**< Kept by them alone. */
+	uint64_t cursors;       /**< That follow a route server now: resynced, and not stale since. */
+	uint64_t cursor_lag;    /**< Deltas that the one furthest behind has not read. */
+	uint64_t cursor_stales; /**< Times the log had moved past one, ever. */
 };
 
 /** A look at it all; waits for the threads, or with `ioThreads: 0` for vrs_poll() when

@@ -296,6 +296,20 @@ struct vrs_cursor {
 	struct arena arena;
 };
 
+/* Status shows how far it is, */
+static void move_to(struct vrs_cursor *c, uint64_t sequence)
+{
+	c->sequence = sequence;
+	atomic_store_explicit(&c->watcher.cursor, sequence, memory_order_relaxed);
+}
+
+/* until it has lost its place. */
+static void lose_place(struct vrs_cursor *c)
+{
+	c->stale = true;
+	atomic_store(&c->watcher.log, NULL);
+}
+
 static struct vrs_server *server_named(const struct vrs_view *w, const char *name)
 {
 	int at = vrs_model_route_server(w->model, name);
@@ -330,7 +344,7 @@ VRS_RCU_READER static int follow(struct vrs_cursor *c, struct vrs_model **old)
 	}
 	if (server != c->server || (c->overlay == NULL) != (overlay == NULL) ||
 		(overlay != NULL && !vrs_overlay_equal(overlay, c->overlay)))
-		c->stale = true;
+		lose_place(c);
 	*old = c->model;
 	c->model = vrs_model_get(w->model);
 	c->generation = w->generation;
@@ -444,6 +458,14 @@ VRS_RCU_READER static int convert(struct vrs_cursor *c, const struct vrs_hop_rul
 	return rule == NULL || !same_hops(&out->before, &out->after);
 }
 
+/* Next hops were taken away since: look-ups do without them already. */
+static bool stale_by_rule(struct vrs_cursor *c, const struct vrs_version *v)
+{
+	if (v->hops_since > c->version)
+		lose_place(c);
+	return c->stale;
+}
+
 VRS_RCU_READER static int take(struct vrs_cursor *c, struct vrs_delta_record *out, int max)
 {
 	struct vrs_delta raw[STEP];
@@ -451,28 +473,35 @@ VRS_RCU_READER static int take(struct vrs_cursor *c, struct vrs_delta_record *ou
 
 	if (c->server == NULL)
 		return 0;
-	/* Next hops were taken away since: look-ups do without them already. */
 	const struct vrs_version *v = vrs_snapshot_current(c->server->rib->snapshot);
-	if (v->hops_since > c->version) {
-		c->stale = true;
+	if (stale_by_rule(c, v))
 		return -ESTALE;
-	}
 	while (n < max) {
 		uint64_t at = c->sequence;
 		int got = vrs_delta_read(c->server->rib->log, &at, raw, VRS_MIN(max - n, STEP));
 
-		if (got < 0 && n == 0)
-			c->stale = true;
+		if (got < 0 && n == 0) {
+			lose_place(c);
+			atomic_fetch_add(&c->server->rib->n_resyncs, 1);
+		}
 		if (got <= 0)
 			return n > 0 ? n : got;
 		for (int i = 0; i < got; i++) {
+			/* A version is shown before its deltas. */
+			if (raw[i].version > v->number)
+				v = vrs_snapshot_current(c->server->rib->snapshot);
+			if (stale_by_rule(c, v))
+				return n > 0 ? n : -ESTALE;
 			bool ruled = v->hops_until == 0 || raw[i].version <= v->hops_until;
 			int told = convert(c, ruled ? c->rule : NULL, &raw[i], &out[n]);
 
 			if (told < 0)
 				return n > 0 ? n : told;
 			n += told;
-			c->sequence = raw[i].sequence;
+			move_to(c, raw[i].sequence);
+			/* Nothing was handed out yet: what was not told needs no room. */
+			if (n == 0)
+				arena_reset(&c->arena);
 		}
 	}
 	return n;
@@ -516,7 +545,7 @@ static int begin(struct vrs_cursor *c, struct vrs_version **version, uint64_t *s
 
 	*version = NULL;
 	*sequence = 0;
-	c->stale = true;
+	lose_place(c);
 	vrs_rcu_enter();
 	int err = follow(c, &old);
 	if (err == 0 && c->server != NULL) {
@@ -553,9 +582,10 @@ int vrs_resync(struct vrs_cursor *c, vrs_route_fn fn, void *ctx)
 		vrs_version_unpin(version);
 	if (err != 0)
 		return err;
-	c->sequence = sequence;
+	move_to(c, sequence);
 	c->version = number;
 	c->stale = false;
+	atomic_store(&c->watcher.log, c->server != NULL ? c->server->rib->log : NULL);
 	return 0;
 }
 

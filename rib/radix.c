@@ -573,6 +573,18 @@ static int lift(
 	return 0;
 }
 
+/* A node that has come down to one value is a leaf again, where it can be. */
+static void shrink(struct vrs_radix *t, const struct place *at)
+{
+	struct vrs_radix_node *n = *at->link;
+	void *leaf = shrunk(n, at->from);
+
+	if (leaf == (void *)n)
+		return;
+	vrs_rcu_publish(*at->link, leaf);
+	node_discard(t, n);
+}
+
 /* What hangs at `at` is empty but for the value that goes; above it is the node at `up`. */
 static int take_lone(
 	struct vrs_radix *t, const struct place *up, const struct place *at, struct vrs_key k)
@@ -592,21 +604,12 @@ static int take_lone(
 		err = lift(t, up, parent, !kid_rank(parent, byte));
 	else
 		err = edit(t, up->link, &(struct edit){DEL_KID, byte, 0, NULL});
-	if (err == 0)
-		link_discard(t, lone);
-	return err;
-}
-
-/* A node that has come down to one value is a leaf again, where it can be. */
-static void shrink(struct vrs_radix *t, const struct place *at)
-{
-	struct vrs_radix_node *n = *at->link;
-	void *leaf = shrunk(n, at->from);
-
-	if (leaf == (void *)n)
-		return;
-	vrs_rcu_publish(*at->link, leaf);
-	node_discard(t, n);
+	if (err != 0)
+		return err;
+	link_discard(t, lone);
+	if (!is_leaf(*up->link))
+		shrink(t, up);
+	return 0;
 }
 
 /* Take (k, len) from the node at `at`, which has it. */

@@ -125,6 +125,18 @@ bool vrs_radix_match(const struct vrs_radix_root *root, const struct vrs_addr *a
 void vrs_radix_match_bulk(const struct vrs_radix_root *root, const struct vrs_addr *addrs, size_t n,
 	uint32_t *values, uint8_t *lens) VRS_RCU_READER;
 
+/** One of the prefixes that cover an address. */
+struct vrs_radix_cover {
+	uint32_t value;
+	uint8_t len;
+};
+#define VRS_RADIX_COVERS 129 /**< As many as an address may have: lengths 0 to 128. */
+
+/** All prefixes that cover @p addr, of the root's family, shortest first. One descent.
+ *  @param out  Room for VRS_RADIX_COVERS. @return How many. */
+unsigned vrs_radix_covers(const struct vrs_radix_root *root, const struct vrs_addr *addr,
+	struct vrs_radix_cover *out) VRS_RCU_READER;
+
 /** @return 0 to go on, anything else to stop the walk there. */
 typedef int (*vrs_radix_walk_fn)(void *ctx, const struct vrs_prefix *p, uint32_t value);
 

@@ -155,6 +155,38 @@ bool vrs_radix_match(const struct vrs_radix_root *root, const struct vrs_addr *a
 	return addr->afi == root->afi && chosen->match(root, key_of(addr->bytes), value, len);
 }
 
+/* Those on the way down from a link. */
+static unsigned covers_below(const void *link, struct vrs_key k, struct vrs_radix_cover *out)
+{
+	unsigned count = 0;
+
+	while (link != NULL && !is_leaf(link) && node_covers(link, k)) {
+		const struct vrs_radix_node *n = link;
+		unsigned byte = key_byte(k, n->byte);
+
+		for (unsigned r = 0; r <= 8; r++) {
+			unsigned pos = 1u << r | byte >> (8 - r);
+
+			if (has_value(n, pos))
+				out[count++] = (struct vrs_radix_cover){
+					node_value(n, pos), (uint8_t)(8 * n->byte + r)};
+		}
+		link = node_kid(n, byte);
+	}
+	if (link != NULL && is_leaf(link) && leaf_matches(link, k))
+		out[count++] = (struct vrs_radix_cover){leaf_value(link), (uint8_t)leaf_len(link)};
+	return count;
+}
+
+unsigned vrs_radix_covers(
+	const struct vrs_radix_root *root, const struct vrs_addr *addr, struct vrs_radix_cover *out)
+{
+	struct vrs_key k = key_of(addr->bytes);
+	unsigned n = covers_below(vrs_rcu_load(root->shorts), k, out);
+
+	return n + covers_below(slot_link(root, key_slot(k)), k, out + n);
+}
+
 void vrs_radix_match_bulk(const struct vrs_radix_root *root, const struct vrs_addr *addrs, size_t n,
 	uint32_t *values, uint8_t *lens)
 {

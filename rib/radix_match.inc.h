@@ -60,7 +60,7 @@ MATCH_TARGET static void MATCH_NAME(burst)(const struct vrs_radix_root *root,
 		keys[i] = key_of(addrs[i].bytes);
 		at[i] = slot_link(root, key_slot(keys[i]));
 		best[i] = NULL;
-		if (at[i] == NULL)
+		if (at[i] == NULL || is_leaf(at[i]))
 			continue;
 		__builtin_prefetch(at[i]);
 		__builtin_prefetch((const char *)at[i] + 64);

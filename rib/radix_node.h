@@ -55,7 +55,7 @@ enum { TOP_BITS = 5, MID_BITS = 5, LEAF_BITS = 6 };
 struct vrs_radix_page {
 	uint32_t born;
 	uint32_t n_slots;
-	void *slots[]; /* Pages, or nodes in the lowest level. */
+	void *slots[]; /* Pages; in the lowest level nodes or leaves. */
 };
 
 static inline struct vrs_key key_of(const uint8_t bytes[16])
@@ -191,6 +191,8 @@ static inline unsigned heap_pos(struct vrs_key k, unsigned byte, unsigned len)
 }
 
 /* --- Leaves --- */
+
+static_assert(sizeof(void *) == 8, "a link has room for a leaf");
 
 enum { LEAF_REACH = 3 }; /* Bytes from the link's own to the leaf's, at most. */
 

@@ -238,6 +238,9 @@ void vrs_shards_tell_all(struct vrs_table *t, struct vrs_table_peer *peer,
 		if (to == t->index || vrs_shards_hand_on(t, &op, to))
 			continue;
 		if (peer == NULL) {
+			/* Told once for both. */
+			if (t->owed >> to & 1)
+				atomic_fetch_sub(&s->tables[to]->unjudged, 1);
 			t->owed |= 1ull << to;
 		} else if (kind == VRS_OP_PEER_DOWN) {
 			t->n_owed += peer->owed == 0;

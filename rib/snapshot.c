@@ -363,30 +363,35 @@ bool vrs_version_usable(
 	return g != NULL && vrs_hop_rule_pick(v->hops, g, NULL, 0) > 0;
 }
 
+/* The longest one that has a next hop left. */
+static bool match_left(const struct vrs_version *v, const struct vrs_group_store *groups,
+	const struct vrs_addr *addr, uint32_t *group, uint8_t *len)
+{
+	struct vrs_radix_cover covers[VRS_RADIX_COVERS];
+	unsigned n = vrs_radix_covers(&v->root[addr->afi == VRS_AFI_IP6], addr, covers);
+
+	while (n > 0 && !vrs_version_usable(v, groups, covers[n - 1].value))
+		n--;
+	if (n == 0)
+		return false;
+	*group = covers[n - 1].value;
+	*len = covers[n - 1].len;
+	return true;
+}
+
 bool vrs_version_match(const struct vrs_version *v, const struct vrs_group_store *groups,
 	const struct vrs_addr *addr, uint8_t min_len, uint32_t *group, uint8_t *len)
 {
-	const struct vrs_radix_root *root = &v->root[addr->afi == VRS_AFI_IP6];
 	uint32_t found;
 	uint8_t at;
 
-	if (!vrs_radix_match(root, addr, &found, &at))
+	if (!vrs_radix_match(&v->root[addr->afi == VRS_AFI_IP6], addr, &found, &at) ||
+		(v->hops != NULL && !vrs_version_usable(v, groups, found) &&
+			!match_left(v, groups, addr, &found, &at)))
 		return false;
-	/* Seldom, and not for long: the shorter ones, one by one. */
-	for (; at >= min_len; at--) {
-		struct vrs_prefix p = vrs_prefix_of(addr, at);
-
-		if (v->hops == NULL ||
-			(vrs_radix_find(root, &p, &found) &&
-				vrs_version_usable(v, groups, found))) {
-			*group = found;
-			*len = at;
-			return true;
-		}
-		if (at == 0)
-			break;
-	}
-	return false;
+	*group = found;
+	*len = at;
+	return at >= min_len;
 }
 
 struct vrs_version *vrs_snapshot_pin(struct vrs_snapshot *s)

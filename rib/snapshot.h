@@ -121,7 +121,7 @@ const struct vrs_version *vrs_snapshot_current(const struct vrs_snapshot *s) VRS
  * The longest prefix of @p v that covers @p addr and has a next hop that may be used, of @p min_len bits
  * at least.
  *
- * @param group, len  Written when there is one.
+ * @param group, len  Written when there is one of any length.
  */
 bool vrs_version_match(const struct vrs_version *v, const struct vrs_group_store *groups,
 	const struct vrs_addr *addr, uint8_t min_len, uint32_t *group, uint8_t *len) VRS_RCU_READER;

@@ -21,10 +21,14 @@ enum {
 	SMALL = 2048, /* Entries that are visited at once where that is simpler: some 50 us. */
 };
 
+static void done(struct vrs_table *t);
+
 /* Visit every entry that there is now; those that come later are as they should be. */
 static void ask(struct vrs_table *t)
 {
 	t->scan_left = t->scan_end = vrs_pool_bound(&t->entries);
+	if (t->scan_left == 0)
+		done(t);
 }
 
 /* --- Refreshes --- */

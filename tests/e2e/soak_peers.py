@@ -22,7 +22,7 @@ HOST = """
 process: {{bgpPort: 179}}
 virtualNetworks:
   - name: hub
-    addressPrefixes: [10.0.0.0/16, "fd00:1::/48"]
+    addressPrefixes: [{prefixes}, "fd00:1::/48"]
     subnets:
       - {{name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}}
       - {{name: vms, addressPrefix: 10.0.2.0/24, routeTable: rt}}
@@ -240,9 +240,11 @@ class HostRun(threading.Thread):
 
     def _run(self):
         paths = [f"{self.dir}/{name}" for name in ("one", "other")]
-        for path, route in zip(paths, ("", USER_ROUTE)):
+        # The other one has no place for the IPv4 next hops of the third peer, 10.0.34.X.
+        for path, route, prefixes in zip(paths, ("", USER_ROUTE),
+                                         ("10.0.0.0/16", "10.0.0.0/19, 10.0.32.0/23")):
             with open(path, "w", encoding="ascii") as f:
-                f.write(threaded(HOST.format(route=route)))
+                f.write(threaded(HOST.format(route=route, prefixes=prefixes)))
         self.process = subprocess.Popen(
             [f"{self.build}/tests/e2e/soak_host", *paths, str(self.seed), str(self.n)], bufsize=0,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

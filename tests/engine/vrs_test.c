@@ -634,6 +634,13 @@ static void check_hop(struct world *w, const char *text, uint8_t len, const stru
 	assert_memory_equal(&hops[0], hop, sizeof(*hop));
 }
 
+static void announce_one(void *arg)
+{
+	struct world *w = arg;
+
+	announce(w, 0, &w->prefixes[2], &second_ip);
+}
+
 /* The version of now. */
 static bool has_rule(struct world *w)
 {
@@ -718,6 +725,38 @@ static void a_rule_stays_until_the_last_path_has_been_judged(void **state)
 	world_free(w);
 }
 
+/* Until no version carries a rule; a little after the last path at most. */
+static void rule_goes(struct world *w)
+{
+	unsigned ms = 0;
+
+	for (; has_rule(w) && ms < 5000; ms++) {
+		if (w->variant.threads == 0)
+			settle(w);
+		else
+			(void)poll(NULL, 0, 1);
+	}
+	assert_true(ms < 5000);
+}
+
+static void a_rule_goes_also_where_there_is_nothing_to_judge(void **state)
+{
+	for (unsigned threads = 0; threads < 3; threads++) {
+		struct world *w = world_new(&(struct variant){.threads = threads}, NULL);
+
+		for (unsigned i = 0; i < 4; i++) {
+			w->variant.second_ip = i % 2 == 0;
+			reload(w);
+			rule_goes(w);
+			/* Of several tables one at least stays empty. */
+			if (i == 1)
+				assert_int_equal(
+					vrs_engine_call_io(&w->vrs->engine, announce_one, w), 0);
+		}
+		world_free(w);
+	}
+}
+
 static void a_descriptor_is_readable_until_nothing_is_new(void **state)
 {
 	struct world *w = world_new(&(struct variant){0}, NULL);
@@ -751,6 +790,54 @@ static void a_descriptor_is_readable_until_nothing_is_new(void **state)
 	}
 	assert_int_equal(vrs_close(w->vrs), -EBUSY);
 	vrs_cursor_close(c);
+	world_free(w);
+}
+
+static struct vrs_status status_of(struct world *w)
+{
+	struct vrs_status s = {.size = sizeof(s)};
+
+	assert_int_equal(vrs_status_get(w->vrs, &s), 0);
+	return s;
+}
+
+static void a_cursor_that_is_behind_shows_in_status(void **state)
+{
+	struct vrs_options o = {.size = sizeof(o), .delta_log = 1};
+	struct world *w = world_new(&(struct variant){0}, &o);
+	struct vrs_delta_record d[8];
+	struct vrs_cursor *c;
+
+	assert_int_equal(vrs_cursor_open(w->vrs, "rs", &c), 0);
+	assert_int_equal(status_of(w).cursors, 0);
+	assert_int_equal(vrs_resync(c, NULL, NULL), 0);
+	for (unsigned i = 0; i < 5; i++) {
+		struct vrs_addr a = vrs_addr_ip4(0xc6120000 + i);
+		struct vrs_prefix p = vrs_prefix_of(&a, 32);
+
+		tell(w, 0, &p, true);
+	}
+	settle(w);
+	assert_int_equal(status_of(w).cursors, 1);
+	assert_int_equal(status_of(w).cursor_lag, 5);
+	assert_int_equal(vrs_cursor_read(c, d, 3), 3);
+	assert_int_equal(status_of(w).cursor_lag, 2);
+	assert_int_equal(vrs_cursor_read(c, d, 8), 2);
+	assert_int_equal(status_of(w).cursor_lag, 0);
+	/* And so far that the log moves past it. */
+	for (unsigned i = 0; i < 1000; i++) {
+		churn(w);
+		settle(w);
+	}
+	assert_true(status_of(w).cursor_lag > 1024);
+	assert_int_equal(vrs_cursor_read(c, d, 8), -ESTALE);
+	assert_int_equal(status_of(w).cursors, 0);
+	assert_int_equal(status_of(w).cursor_lag, 0);
+	assert_int_equal(status_of(w).cursor_stales, 1);
+	assert_int_equal(vrs_resync(c, NULL, NULL), 0);
+	assert_int_equal(status_of(w).cursors, 1);
+	vrs_cursor_close(c);
+	assert_int_equal(status_of(w).cursors, 0);
 	world_free(w);
 }
 
@@ -946,6 +1033,63 @@ static void *look_it_up(void *arg)
 	return NULL;
 }
 
+/* A reader that is stuck in the middle of a look-up. */
+static void *stand_still(void *arg)
+{
+	vrs_thread_register();
+	vrs_rcu_enter();
+	atomic_store((_Atomic bool *)arg, true);
+	while (!atomic_load(&stop))
+		(void)poll(NULL, 0, 1);
+	vrs_rcu_leave();
+	vrs_thread_unregister();
+	return NULL;
+}
+
+static uint64_t limbo(struct world *w)
+{
+	struct vrs_reclaim_stat io, propagation;
+
+	vrs_reclaim_stat(w->vrs->engine.io.reclaim, &io);
+	vrs_reclaim_stat(w->vrs->engine.propagation.reclaim, &propagation);
+	return io.limbo_objects + propagation.limbo_objects;
+}
+
+static void a_reader_that_stands_still_keeps_memory_and_nobody_else(void **state)
+{
+	struct world *w = world_new(&(struct variant){.threads = 1}, NULL);
+	struct fib *f = fib_new(w, 0);
+	_Atomic bool stands = false;
+	pthread_t thread;
+	unsigned ms = 0;
+
+	atomic_store(&stop, false);
+	assert_int_equal(pthread_create(&thread, NULL, stand_still, (void *)&stands), 0);
+	while (!atomic_load(&stands))
+		(void)poll(NULL, 0, 1);
+	uint64_t before = status_of(w).versions;
+	for (unsigned i = 0; i < 200; i++) {
+		assert_int_equal(vrs_engine_call_io(&w->vrs->engine, churn, w), 0);
+		(void)fib_follow(f);
+	}
+	/* All went on; what it may be looking at waits, and status says how much (/metrics). */
+	for (; status_of(w).versions < before + 10 && ms < 5000; ms++)
+		(void)poll(NULL, 0, 1);
+	assert_true(ms < 5000);
+	uint64_t kept = limbo(w);
+	assert_true(kept > 100);
+	assert_true(limbo(w) >= kept);
+	atomic_store(&stop, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	for (; limbo(w) > 0 && ms < 10000; ms++)
+		(void)poll(NULL, 0, 1);
+	assert_int_equal(limbo(w), 0);
+	(void)fib_follow(f);
+	check_fib(w, 0, f);
+	fib_close(f);
+	world_free(w);
+}
+
 static void *follow_it(void *arg)
 {
 	struct fib *f = arg;
@@ -980,6 +1124,7 @@ static void readers_and_followers_run_beside_the_writers(void **state)
 		assert_int_equal(vrs_engine_call_io(&w->vrs->engine, churn, w), 0);
 		if (i % 100 == 99) {
 			w->variant.user = i / 100 % 3;
+			w->variant.second_ip = i / 200 % 2;
 			reload(w);
 		}
 		if (i % 50 == 49) {
@@ -991,11 +1136,10 @@ static void readers_and_followers_run_beside_the_writers(void **state)
 	}
 	/* Let it come to rest: the last change is in every table when the look-ups have it. */
 	for (uint64_t quiet = 0, last = 0; quiet < 20;) {
-		struct vrs_status s = {.size = sizeof(s)};
+		uint64_t deltas = status_of(w).deltas;
 
-		assert_int_equal(vrs_status_get(w->vrs, &s), 0);
-		quiet = s.deltas == last ? quiet + 1 : 0;
-		last = s.deltas;
+		quiet = deltas == last ? quiet + 1 : 0;
+		last = deltas;
 		(void)poll(NULL, 0, 2);
 	}
 	atomic_store(&stop, true);
@@ -1028,6 +1172,9 @@ int main(void)
 		cmocka_unit_test(a_changed_class_is_one_event_and_others_hear_nothing),
 		cmocka_unit_test(a_next_hop_that_is_taken_away_is_passed_over_at_once),
 		cmocka_unit_test(a_rule_stays_until_the_last_path_has_been_judged),
+		cmocka_unit_test(a_rule_goes_also_where_there_is_nothing_to_judge),
+		cmocka_unit_test(a_cursor_that_is_behind_shows_in_status),
+		cmocka_unit_test(a_reader_that_stands_still_keeps_memory_and_nobody_else),
 		cmocka_unit_test(a_descriptor_is_readable_until_nothing_is_new),
 		cmocka_unit_test(a_pinned_version_stays_until_it_is_revoked),
 		cmocka_unit_test(who_holds_a_removed_route_server_is_told_and_it_goes_later),

@@ -7,7 +7,7 @@
  * instruction set that this CPU has.
  */
 
-#include "rib/radix.h"
+#include "rib/radix_node.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -124,6 +124,25 @@ static size_t twin_match(const struct twin *t, const struct vrs_addr *a)
 	return best;
 }
 
+/* All that cover an address, shortest first. */
+VRS_RCU_READER static void check_covers(
+	const struct world *w, const struct vrs_radix_root *root, const struct vrs_addr *a)
+{
+	struct vrs_radix_cover covers[VRS_RADIX_COVERS];
+	unsigned n = vrs_radix_covers(root, a, covers), want = 0;
+
+	for (size_t i = 0; i < w->twin.n; i++)
+		want += vrs_prefix_covers_addr(&w->twin.prefix[i], a);
+	assert_int_equal(n, want);
+	for (unsigned i = 0; i < n; i++) {
+		struct vrs_prefix p = vrs_prefix_of(a, covers[i].len);
+		size_t at = twin_find(&w->twin, &p);
+
+		assert_true(at < w->twin.n && (i == 0 || covers[i].len > covers[i - 1].len));
+		assert_int_equal(covers[i].value, w->twin.value[at]);
+	}
+}
+
 static void check_match(const struct world *w, const struct vrs_radix_root *root, struct rng *rng)
 {
 	enum { N = 70 };
@@ -150,6 +169,8 @@ static void check_match(const struct world *w, const struct vrs_radix_root *root
 		assert_int_equal(values[i], value);
 		assert_int_equal(lens[i], len);
 	}
+	for (unsigned i = 0; i < N; i++)
+		check_covers(w, root, &addrs[i]);
 	vrs_rcu_leave();
 }
 
@@ -205,6 +226,29 @@ static int visit(void *ctx, const struct vrs_prefix *p, uint32_t value)
 	return 0;
 }
 
+/* Nodes that should be leaves. */
+static unsigned misplaced(const void *link, unsigned from) /* NOLINT(misc-no-recursion) */
+{
+	const struct vrs_radix_node *n = link;
+	unsigned sum;
+
+	if (link == NULL || is_leaf(link))
+		return 0;
+	sum = n_values(n) == 1 && n_kids(n) == 0 && leaf_reaches(from, n->byte);
+	for (unsigned i = 0; i < n_kids(n); i++)
+		sum += misplaced(node_kids(n)[i], n->byte);
+	return sum;
+}
+
+static unsigned all_misplaced(const struct vrs_radix_root *root)
+{
+	unsigned sum = 0;
+
+	for (unsigned slot = 0; slot < 65536; slot++)
+		sum += misplaced(slot_link(root, slot), 1);
+	return sum;
+}
+
 static void check_walk(const struct world *w, const struct vrs_radix_root *root, struct rng *rng)
 {
 	struct visit v = {.twin = &w->twin};
@@ -220,6 +264,7 @@ static void check_walk(const struct world *w, const struct vrs_radix_root *root,
 	for (size_t i = 0; i < w->twin.n; i++)
 		after += vrs_prefix_cmp(&w->twin.prefix[i], &from) >= 0;
 	assert_int_equal(v.n, after);
+	assert_int_equal(all_misplaced(root), 0);
 }
 
 static void script(unsigned afi, bool persistent, uint64_t seed, const char *simd)
