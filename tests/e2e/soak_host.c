@@ -18,7 +18,7 @@
  * - Of one vrs_effective_bulk(): all answers on one prefix are the same, to the byte, and so are all
  *   answers to addresses of one index, however far apart they stand.
  * - A pinned version: every walk gives the same routes, as many as it says.
- * - A cursor: sequences without a gap, versions that never fall, `before` as the table has it. The
+ * - A cursor: sequences that rise, versions that never fall, `before` as the table has it. The
  *   table just before the first delta behind version V is what a pin of V holds.
  * - When peers are quiet ("quiet" on stdin; "settled" is the answer): a NIC's table gives what
  *   vrs_effective_bulk() does for every index, a route server's what a pin holds.
@@ -435,7 +435,6 @@ struct follower {
 	struct vrs_cursor *cursor;
 	struct table table;
 	uint64_t rng, sequence, version;
-	bool fresh; /* Nothing read since the resync. */
 };
 
 static void resync(struct follower *f)
@@ -452,7 +451,6 @@ static void resync(struct follower *f)
 	} while (err == -ESTALE && !atomic_load(&stop));
 	if (err != 0 && !atomic_load(&stop))
 		wrong("a resync: %d", err);
-	f->fresh = true;
 }
 
 /* Take what is new. @param pinned  NULL, or a version: compared with the table when all of it is there;
@@ -469,10 +467,7 @@ static int follow(struct follower *f, uint64_t pinned, const struct table *held,
 	if (n < 0)
 		wrong("a cursor: %d", n);
 	for (int i = 0; i < n; i++) {
-		bool next = d[i].sequence == f->sequence + 1;
-
-		if (d[i].version < f->version ||
-			(f->of_nic || f->fresh ? d[i].sequence <= f->sequence : !next))
+		if (d[i].version < f->version || d[i].sequence <= f->sequence)
 			wrong("delta %lu of version %lu behind %lu of %lu",
 				(unsigned long)d[i].sequence, (unsigned long)d[i].version,
 				(unsigned long)f->sequence, (unsigned long)f->version);
@@ -486,7 +481,6 @@ static int follow(struct follower *f, uint64_t pinned, const struct table *held,
 		}
 		f->sequence = d[i].sequence;
 		f->version = d[i].version;
-		f->fresh = false;
 		(void)take(&f->table, &d[i].prefix, &d[i].before, &d[i].after);
 		atomic_fetch_add(&n_deltas, 1);
 	}
