@@ -351,8 +351,8 @@ struct vrs_status {
 	uint64_t pins;          /**< Replaced versions that are pinned. */
 	uint64_t oldest_pin_ms; /**< Since the oldest of them was replaced. */
 	uint64_t pinned_bytes;  /**< Kept by them alone. */
-	uint64_t cursors;       /**< That follow a route server now: resynced, and not stale since. */
-	uint64_t cursor_lag;    /**< Deltas that the one furthest behind has not read. */
+	uint64_t cursors;    /**< That follow a route server now: resynced, and not stale since. */
+	uint64_t cursor_lag; /**< Deltas that the one furthest behind has not read. */
 	uint64_t cursor_stales; /**< Times the log had moved past one, ever. */
 };
 
