@@ -184,7 +184,10 @@ class Hostile(Bystanders):
         finally:
             resource.prlimit(pid, resource.RLIMIT_NOFILE, old)
         control.close()
-        self.daemon.wait(lambda: self.counter("connectionsRefusedResources") >= 20)
+        # While one I/O thread refuses with its spare descriptor another may accept with it: such a
+        # connection is the peer's, and ends as the peer goes.
+        wanted = 20 if os.environ.get("VRS_IO_THREADS", "1") == "1" else 10
+        self.daemon.wait(lambda: self.counter("connectionsRefusedResources") >= wanted)
         self.speaker()
 
     def test_api_bodies_headers_and_slow_clients_are_bounded(self):
