@@ -29,6 +29,7 @@
 
 #include "bench/suite.h"
 #include "engine/vrs.h"
+#include "rib/base/clock.h"
 
 enum { POOL = 20000, HOPS = 200, MESSAGE = 47, AT_ONCE = 64, SECONDS_MAX = 64 };
 
@@ -42,14 +43,6 @@ struct lab {
 	_Atomic uint64_t *sent; /* ns, by change of this run. */
 	uint32_t *round;        /* By prefix: the last that was seen. */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 static uint16_t port(void)
 {
@@ -89,10 +82,10 @@ static void *send_updates(void *arg)
 {
 	struct lab *l = arg;
 	uint8_t bytes[AT_ONCE * MESSAGE], heard[4096];
-	uint64_t began = now_ns();
+	uint64_t began = vrs_now_ns();
 
 	for (uint64_t k = 0; k < l->n;) {
-		uint64_t now = now_ns(), due = (now - began) * l->rate / 1000000000 + 1;
+		uint64_t now = vrs_now_ns(), due = (now - began) * l->rate / 1000000000 + 1;
 		size_t size = 0;
 
 		for (; k < l->n && k < due && size < sizeof(bytes); k++, size += MESSAGE) {
@@ -246,7 +239,7 @@ static size_t second(struct lab *l, uint64_t first, uint64_t n, uint32_t *ns)
 	while (change != first + n - 1) {
 		vrs_bench_must(epoll_wait(l->epoll_fd, &ev, 1, 10000) == 1, "no changes");
 		for (int got; (got = vrs_cursor_read(l->cursor, d, VRS_N_ELEMS(d))) != 0;) {
-			uint64_t now = now_ns();
+			uint64_t now = vrs_now_ns();
 
 			vrs_bench_must(got > 0, "the cursor fell behind");
 			for (int i = 0; i < got; i++) {

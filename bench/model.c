@@ -13,10 +13,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "bench/suite.h"
 #include "engine/model.h"
+#include "rib/base/clock.h"
 #include "tests/random.h"
 
 enum { CLASSES = 1000, NAME_SIZE = 24, YAML_MAX = 1 << 20, LOOKS = 20000 };
@@ -28,14 +28,6 @@ struct lab {
 	char (*names)[NAME_SIZE];
 	size_t n, n_few;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 static struct vrs_config *template(void)
 {
@@ -109,14 +101,14 @@ static void drop(struct lab *l, struct vrs_model *m)
 static double look_ns(struct lab *l, struct vrs_model *m)
 {
 	struct rng rng = {5};
-	uint64_t began = now_ns();
+	uint64_t began = vrs_now_ns();
 
 	for (unsigned i = 0; i < LOOKS; i++) {
 		uint32_t at = rng_below(&rng, (uint32_t)l->n);
 
 		vrs_bench_must(vrs_model_nic(m, l->names[at]) == (int)at, "another NIC");
 	}
-	return (double)(now_ns() - began) / LOOKS;
+	return (double)(vrs_now_ns() - began) / LOOKS;
 }
 
 static void run(struct vrs_bench_state *s, const struct vrs_bench *b)

@@ -3,7 +3,8 @@
  */
 
 /*
- * The writer's side of the tree, and the ordered walk. Matching is in rib/radix_match.c.
+ * The writer's side of the tree, and exact finds. Matching is in rib/radix_match.c, the ordered walk in
+ * rib/radix_walk.c.
  *
  * What only the writer knows (all of a private tree; what was born in the open version of a
  * persistent one) is edited in place: values and children move up by one, which costs a tenth of
@@ -245,14 +246,11 @@ static void lone_free(struct vrs_radix *t, void *link)
 /* The node that a leaf is short for. @param k  What the leaf's link is known to cover. NULL: out of memory. */
 static struct vrs_radix_node *grown(struct vrs_radix *t, const void *leaf, struct vrs_key k)
 {
-	unsigned byte = leaf_byte(leaf), len = leaf_len(leaf), pos = leaf_pos(leaf);
 	uint8_t bytes[16];
 
 	key_write(k, bytes);
-	bytes[byte - 2] = (uint8_t)((uintptr_t)leaf >> 24);
-	bytes[byte - 1] = (uint8_t)((uintptr_t)leaf >> 16);
-	bytes[byte] = (uint8_t)(pos << (8 * byte + 8 - len));
-	return single_new(t, key_of(bytes), len, leaf_value(leaf), NULL, NULL);
+	leaf_write(leaf, bytes);
+	return single_new(t, key_of(bytes), leaf_len(leaf), leaf_value(leaf), NULL, NULL);
 }
 
 /* The link that says all that node n, below byte `from`, does: a leaf if it can, else n itself. */
@@ -266,8 +264,7 @@ static void *shrunk(const struct vrs_radix_node *n, unsigned from)
 	unsigned pos = word * 64 + (unsigned)__builtin_ctzll(n->bits[word]);
 	unsigned r = 31 - (unsigned)__builtin_clz(pos);
 	uint8_t bytes[16];
-	key_write(node_key(n), bytes);
-	bytes[n->byte] = (uint8_t)(pos << (8 - r));
+	node_write(n, pos << (8 - r) & 0xff, bytes);
 	return leaf_make(key_of(bytes), 8 * n->byte + r, node_values(n)[0]);
 }
 
@@ -562,8 +559,7 @@ static int lift(
 
 		for (unsigned left = rest + 1; left > 0; byte++)
 			left -= has_kid(n, byte);
-		key_write(node_key(n), bytes);
-		bytes[n->byte] = (uint8_t)(byte - 1);
+		node_write(n, byte - 1, bytes);
 		kid = grown(t, kid, key_of(bytes));
 		if (kid == NULL)
 			return -ENOMEM;
@@ -795,174 +791,6 @@ void vrs_radix_get_bulk(const struct vrs_radix *t, const struct vrs_prefix *cons
 {
 	for (unsigned i = 0; i < n; i += DEEP)
 		get_bulk(t, prefixes + i, VRS_MIN(n - i, (unsigned)DEEP), values + i);
-}
-
-/* --- Ordered walk --- */
-
-struct walk {
-	struct vrs_prefix from;
-	bool bounded; /* Still before or at `from`: compare. */
-	vrs_radix_walk_fn fn;
-	void *ctx;
-	uint8_t afi;
-};
-
-/* Tell of the prefix of this address, unless it comes before the first that is wanted. */
-static int visit(struct walk *w, const uint8_t bytes[16], unsigned len, uint32_t value)
-{
-	struct vrs_addr a = {.afi = w->afi};
-
-	memcpy(a.bytes, bytes, sizeof(a.bytes));
-	struct vrs_prefix p = vrs_prefix_of(&a, len);
-	if (w->bounded && vrs_prefix_cmp(&p, &w->from) < 0)
-		return 0;
-	w->bounded = false;
-	return w->fn(w->ctx, &p, value);
-}
-
-/* A leaf below a link that covers these bytes. */
-static int walk_leaf(struct walk *w, const void *leaf, uint8_t bytes[16])
-{
-	unsigned byte = leaf_byte(leaf), len = leaf_len(leaf);
-
-	bytes[byte - 2] = (uint8_t)((uintptr_t)leaf >> 24);
-	bytes[byte - 1] = (uint8_t)((uintptr_t)leaf >> 16);
-	bytes[byte] = (uint8_t)(leaf_pos(leaf) << (8 * byte + 8 - len));
-	return visit(w, bytes, len, leaf_value(leaf));
-}
-
-/* The values of n whose prefixes begin at this byte, shortest first. */
-static int walk_byte(struct walk *w, const struct vrs_radix_node *n, unsigned byte)
-{
-	unsigned first = byte == 0 ? 0 : 8 - (unsigned)__builtin_ctz(byte);
-	uint8_t bytes[16];
-
-	key_write(node_key(n), bytes);
-	bytes[n->byte] = (uint8_t)byte;
-	for (unsigned r = first; r <= 8; r++) {
-		unsigned pos = 1u << r | byte >> (8 - r);
-
-		if (!has_value(n, pos))
-			continue;
-		int stop = visit(w, bytes, 8 * n->byte + r, node_value(n, pos));
-		if (stop != 0)
-			return stop;
-	}
-	return 0;
-}
-
-/* Bytes at which anything in n begins. */
-static void active_bytes(const struct vrs_radix_node *n, uint64_t active[4])
-{
-	for (unsigned i = 0; i < 4; i++)
-		active[i] = n->bits[4 + i] | n->kids[i];
-	for (unsigned i = 0; i < 4; i++) {
-		for (uint64_t m = n->bits[i]; m != 0; m &= m - 1) {
-			unsigned pos = i * 64 + (unsigned)__builtin_ctzll(m);
-			unsigned r = 31 - (unsigned)__builtin_clz(pos);
-			unsigned byte = (pos ^ 1u << r) << (8 - r);
-
-			active[byte / 64] |= 1ull << byte % 64;
-		}
-	}
-}
-
-/* Whether everything below byte of n comes before w->from. */
-static bool before_from(const struct walk *w, const struct vrs_radix_node *n, unsigned byte)
-{
-	if (!w->bounded)
-		return false;
-	struct vrs_key k = node_key(n), f = key_of(w->from.addr);
-	unsigned diff = key_diff(k, f);
-	if (diff < n->byte)
-		return key_byte(k, diff) < key_byte(f, diff);
-	return byte < key_byte(f, n->byte);
-}
-
-static int walk_node(struct walk *w, const struct vrs_radix_node *n);
-
-static int walk_link(
-	struct walk *w, const void *link, uint8_t bytes[16]) /* NOLINT(misc-no-recursion) */
-{
-	return is_leaf(link) ? walk_leaf(w, link, bytes) : walk_node(w, link);
-}
-
-/* Depth is at most 16 nodes: each lies at a later byte than its parent. */
-static int walk_node(struct walk *w, const struct vrs_radix_node *n) /* NOLINT(misc-no-recursion) */
-{
-	uint64_t active[4];
-
-	active_bytes(n, active);
-	for (unsigned i = 0; i < 4; i++) {
-		for (uint64_t m = active[i]; m != 0; m &= m - 1) {
-			unsigned byte = i * 64 + (unsigned)__builtin_ctzll(m);
-			int stop = walk_byte(w, n, byte);
-
-			if (stop != 0)
-				return stop;
-			const void *kid = node_kid(n, byte);
-			if (kid == NULL || before_from(w, n, byte))
-				continue;
-			uint8_t bytes[16];
-			key_write(node_key(n), bytes);
-			bytes[n->byte] = (uint8_t)byte;
-			stop = walk_link(w, kid, bytes);
-			if (stop != 0)
-				return stop;
-		}
-	}
-	return 0;
-}
-
-/* The 256 slots below one first byte, with the short prefixes (node mid) that begin there. */
-static int walk_slots(struct walk *w, const struct vrs_radix_root *root,
-	const struct vrs_radix_node *mid, unsigned first, unsigned end)
-{
-	const struct vrs_radix_page *top = vrs_rcu_load(root->top);
-	int stop;
-
-	if (mid == NULL &&
-		(top == NULL || vrs_rcu_load(top->slots[first >> (MID_BITS + LEAF_BITS)]) == NULL))
-		return 0;
-	for (unsigned slot = first; slot < end; slot++) {
-		if (mid != NULL && (stop = walk_byte(w, mid, slot & 0xff)) != 0)
-			return stop;
-		const void *link = slot_link(root, slot);
-		uint8_t bytes[16] = {(uint8_t)(slot >> 8), (uint8_t)slot};
-		if (link != NULL && (stop = walk_link(w, link, bytes)) != 0)
-			return stop;
-	}
-	return 0;
-}
-
-int vrs_radix_walk(const struct vrs_radix_root *root, const struct vrs_prefix *from,
-	vrs_radix_walk_fn fn, void *ctx)
-{
-	struct walk w = {.fn = fn, .ctx = ctx, .afi = root->afi};
-	const struct vrs_radix_node *top = vrs_rcu_load(root->shorts);
-	unsigned first = 0;
-	int stop;
-
-	if (from != NULL) {
-		w.from = *from;
-		w.bounded = true;
-		first = key_slot(key_of(from->addr));
-	}
-	for (unsigned hi = first >> 8; hi < 256; hi++, first = hi << 8) {
-		const struct vrs_radix_node *mid = NULL;
-
-		if (top != NULL && top->byte == 0) {
-			if ((stop = walk_byte(&w, top, hi)) != 0)
-				return stop;
-			mid = node_kid(top, hi);
-		} else if (top != NULL && key_byte(node_key(top), 0) == hi) {
-			mid = top;
-		}
-		stop = walk_slots(&w, root, mid, first, (hi + 1) << 8);
-		if (stop != 0)
-			return stop;
-	}
-	return 0;
 }
 
 /* --- The end --- */

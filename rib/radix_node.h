@@ -110,6 +110,13 @@ static inline struct vrs_key node_key(const struct vrs_radix_node *n)
 	return k;
 }
 
+/* The address at which one byte of the node begins. */
+static inline void node_write(const struct vrs_radix_node *n, unsigned byte, uint8_t bytes[16])
+{
+	key_write(node_key(n), bytes);
+	bytes[n->byte] = (uint8_t)byte;
+}
+
 /* Whether the node lies on the way to k: the bytes before its own are equal. */
 static inline bool node_covers(const struct vrs_radix_node *n, struct vrs_key k)
 {
@@ -260,6 +267,16 @@ static inline bool leaf_matches(const void *leaf, struct vrs_key k)
 	unsigned pos = leaf_pos(leaf), r = 31 - (unsigned)__builtin_clz(pos);
 
 	return (256u | key_byte(k, leaf_byte(leaf))) >> (8 - r) == pos && leaf_covers(leaf, k);
+}
+
+/* Its bytes of the address: what the link covers is in `bytes` already. */
+static inline void leaf_write(const void *leaf, uint8_t bytes[16])
+{
+	unsigned byte = leaf_byte(leaf);
+
+	bytes[byte - 2] = (uint8_t)((uintptr_t)leaf >> 24);
+	bytes[byte - 1] = (uint8_t)((uintptr_t)leaf >> 16);
+	bytes[byte] = (uint8_t)(leaf_pos(leaf) << (8 * byte + 8 - leaf_len(leaf)));
 }
 
 /* What hangs in a slot, or NULL. */

@@ -386,7 +386,7 @@ bool vrs_version_match(const struct vrs_version *v, const struct vrs_group_store
 	uint8_t at;
 
 	if (!vrs_radix_match(&v->root[addr->afi == VRS_AFI_IP6], addr, &found, &at) ||
-		(v->hops != NULL && !vrs_version_usable(v, groups, found) &&
+		(!vrs_version_usable(v, groups, found) &&
 			!match_left(v, groups, addr, &found, &at)))
 		return false;
 	*group = found;

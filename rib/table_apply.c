@@ -95,29 +95,6 @@ static struct vrs_path path_of_op(
 		op->attrs, op->slot, reason, peer->epoch[op->prefix.afi == VRS_AFI_IP6]};
 }
 
-static void add_path(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t index,
-	struct vrs_entry *e, const struct vrs_table_op *op, uint8_t reason)
-{
-	struct vrs_path *path = vrs_path_add(&t->arrays, e);
-
-	if (path == NULL) {
-		fail(t, peer, op);
-		/* A fresh entry without paths goes the way of every empty one. */
-		if (e->n_paths == 0)
-			vrs_table_mark(t, index, e, VRS_DIRTY_EXPORT);
-		return;
-	}
-	*path = path_of_op(peer, op, reason);
-	used(t, op);
-	vrs_table_count(&t->n_paths, 1);
-	if (e->n_paths == 1)
-		vrs_table_count(&t->n_prefixes, 1);
-	vrs_peer_count(&peer->n_paths, 1);
-	vrs_table_count(&peer->n_added, 1);
-	vrs_peer_count(&peer->n_usable, reason == VRS_PATH_USABLE);
-	vrs_table_decide_added(t, index, e, path);
-}
-
 /* The path of the same peer's session before this one, which has still to be swept; NULL: there is none. */
 static struct vrs_path *path_before(
 	const struct vrs_table *t, const struct vrs_table_peer *peer, struct vrs_entry *e)
@@ -153,6 +130,34 @@ static void take_over(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t
 	vrs_table_peer_settle(t, before);
 }
 
+static void add_path(struct vrs_table *t, struct vrs_table_peer *peer, uint32_t index,
+	struct vrs_entry *e, const struct vrs_table_op *op, uint8_t reason)
+{
+	struct vrs_path *before = t->n_down > 0 ? path_before(t, peer, e) : NULL;
+
+	if (before != NULL) {
+		take_over(t, peer, index, e, before, op, reason);
+		return;
+	}
+	struct vrs_path *path = vrs_path_add(&t->arrays, e);
+	if (path == NULL) {
+		fail(t, peer, op);
+		/* A fresh entry without paths goes the way of every empty one. */
+		if (e->n_paths == 0)
+			vrs_table_mark(t, index, e, VRS_DIRTY_EXPORT);
+		return;
+	}
+	*path = path_of_op(peer, op, reason);
+	used(t, op);
+	vrs_table_count(&t->n_paths, 1);
+	if (e->n_paths == 1)
+		vrs_table_count(&t->n_prefixes, 1);
+	vrs_peer_count(&peer->n_paths, 1);
+	vrs_table_count(&peer->n_added, 1);
+	vrs_peer_count(&peer->n_usable, reason == VRS_PATH_USABLE);
+	vrs_table_decide_added(t, index, e, path);
+}
+
 static void announce(struct vrs_table *t, const struct vrs_table_op *op, uint32_t index)
 {
 	struct vrs_table_peer *peer = vrs_table_peer(t, op->slot);
@@ -178,13 +183,10 @@ static void announce(struct vrs_table *t, const struct vrs_table_op *op, uint32_
 	bool had = path != NULL && path->reason == VRS_PATH_USABLE;
 	if (reason == VRS_PATH_USABLE && !had && vrs_shards_over_limit(t, peer, 0))
 		reason = VRS_PATH_LIMIT;
-	struct vrs_path *before = path == NULL && t->n_down > 0 ? path_before(t, peer, e) : NULL;
-	if (before != NULL)
-		take_over(t, peer, index, e, before, op, reason);
-	else if (path == NULL)
+	if (path == NULL) {
 		add_path(t, peer, index, e, op, reason);
-	if (path == NULL)
 		return;
+	}
 	uint32_t old = path->attrs;
 	if (old == op->attrs && path->reason == reason && !vrs_path_stale(t, e, path)) {
 		unused(t, op);
