@@ -1068,14 +1068,15 @@ static void a_reader_that_stands_still_keeps_memory_and_nobody_else(void **state
 	while (!atomic_load(&stands))
 		(void)poll(NULL, 0, 1);
 	uint64_t before = status_of(w).versions;
-	for (unsigned i = 0; i < 200; i++) {
+	/* All go on: as busy as the machine may be, many changes being one version then, versions come. */
+	for (unsigned i = 0; i < 200 || (status_of(w).versions < before + 10 && i < 20000); i++) {
 		assert_int_equal(vrs_engine_call_io(&w->vrs->engine, churn, w), 0);
 		(void)fib_follow(f);
+		if (i >= 200)
+			(void)poll(NULL, 0, 1);
 	}
-	/* All went on; what it may be looking at waits, and status says how much (/metrics). */
-	for (; status_of(w).versions < before + 10 && ms < 5000; ms++)
-		(void)poll(NULL, 0, 1);
-	assert_true(ms < 5000);
+	assert_true(status_of(w).versions >= before + 10);
+	/* What the reader may be looking at waits, and status says how much (/metrics). */
 	uint64_t kept = limbo(w);
 	assert_true(kept > 100);
 	assert_true(limbo(w) >= kept);
