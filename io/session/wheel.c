@@ -31,9 +31,15 @@ static struct vrs_timer *slot_of(struct vrs_wheel *w, uint64_t tick)
 
 void vrs_wheel_init(struct vrs_wheel *w, uint64_t now_ms)
 {
+	vrs_wheel_init_tick(w, now_ms, VRS_WHEEL_TICK_MS);
+}
+
+void vrs_wheel_init_tick(struct vrs_wheel *w, uint64_t now_ms, uint64_t tick_ms)
+{
 	w->now_ms = w->advanced_ms = now_ms;
 	w->slip_ms = 0;
-	w->tick = now_ms / VRS_WHEEL_TICK_MS;
+	w->tick_ms = tick_ms;
+	w->tick = now_ms / tick_ms;
 	w->next_ms = VRS_WHEEL_NEVER;
 	w->n = 0;
 	for (size_t i = 0; i < VRS_WHEEL_SLOTS; i++)
@@ -42,14 +48,14 @@ void vrs_wheel_init(struct vrs_wheel *w, uint64_t now_ms)
 
 void vrs_timer_arm(struct vrs_wheel *w, struct vrs_timer *t, uint64_t delay_ms)
 {
-	uint64_t tick = (w->now_ms + delay_ms + VRS_WHEEL_TICK_MS - 1) / VRS_WHEEL_TICK_MS;
+	uint64_t tick = (w->now_ms + delay_ms + w->tick_ms - 1) / w->tick_ms;
 
 	vrs_timer_cancel(w, t);
 	t->due_tick = tick > w->tick ? tick : w->tick + 1;
 	ring_add(slot_of(w, t->due_tick), t);
 	w->n++;
-	if (t->due_tick * VRS_WHEEL_TICK_MS < w->next_ms)
-		w->next_ms = t->due_tick * VRS_WHEEL_TICK_MS;
+	if (t->due_tick * w->tick_ms < w->next_ms)
+		w->next_ms = t->due_tick * w->tick_ms;
 }
 
 void vrs_timer_cancel(struct vrs_wheel *w, struct vrs_timer *t)
@@ -69,7 +75,7 @@ size_t vrs_wheel_advance(struct vrs_wheel *w, uint64_t now_ms)
 		return 0;
 	w->slip_ms = now_ms - w->advanced_ms;
 	w->now_ms = w->advanced_ms = now_ms;
-	uint64_t from = w->tick, to = now_ms / VRS_WHEEL_TICK_MS;
+	uint64_t from = w->tick, to = now_ms / w->tick_ms;
 	if (now_ms < w->next_ms || from == to)
 		return 0;
 	/* What is armed from inside falls behind this tick. */
@@ -110,9 +116,9 @@ uint64_t vrs_wheel_next(struct vrs_wheel *w)
 
 		for (const struct vrs_timer *t = head->next; t != head; t = t->next) {
 			if (t->due_tick == tick)
-				return w->next_ms = tick * VRS_WHEEL_TICK_MS;
+				return w->next_ms = tick * w->tick_ms;
 		}
 	}
 	/* None within one turn of the wheel: look again after it. */
-	return w->next_ms = (w->tick + VRS_WHEEL_SLOTS) * VRS_WHEEL_TICK_MS;
+	return w->next_ms = (w->tick + VRS_WHEEL_SLOTS) * w->tick_ms;
 }

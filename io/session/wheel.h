@@ -9,8 +9,8 @@
  * Timers on a hashed wheel, driven by a clock that is passed in: the monotonic clock in the
  * daemon, a virtual one in tests and in the simulator.
  *
- * A timer never fires early and at most one tick (10 ms) late, counted from the first
- * vrs_wheel_advance() that reaches it. Arm and cancel are O(1); timers of one tick fire in the
+ * A timer never fires early and at most one tick (10 ms, or what the wheel was made with) late,
+ * counted from the first vrs_wheel_advance() that reaches it. Arm and cancel are O(1); timers of one tick fire in the
  * order they were armed.
  *
  * **Threads.** One: that of the sessions on it. **Ownership.** A timer is a member of whatever
@@ -36,6 +36,7 @@ struct vrs_wheel {
 	uint64_t now_ms;      /**< The clock, as of the last advance or touch. */
 	uint64_t advanced_ms; /**< As of the last advance. */
 	uint64_t slip_ms;     /**< How far the last advance moved it. */
+	uint64_t tick_ms;
 	uint64_t tick;
 	uint64_t next_ms;                        /* Nothing is due before. */
 	size_t n;                                /* Armed timers. */
@@ -44,6 +45,9 @@ struct vrs_wheel {
 
 /** Make @p w empty, its clock at @p now_ms. */
 void vrs_wheel_init(struct vrs_wheel *w, uint64_t now_ms);
+
+/** With ticks of @p tick_ms. */
+void vrs_wheel_init_tick(struct vrs_wheel *w, uint64_t now_ms, uint64_t tick_ms);
 
 /** Set the clock and fire what is due. A clock that goes back is ignored. Timers may be armed
  *  and cancelled from inside. @return Timers fired. */

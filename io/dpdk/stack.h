@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+#pragma once
+
+/**
+ * @file
+ * io/transport.h over wires: what one I/O thread does with the frames of its queues. It knows nothing of
+ * DPDK: a family of stacks runs as well over memory (tests) as over ports (io/dpdk/dpdk.c).
+ *
+ * **Owners.** Every thread has a stack, with a wire on every port. A connection belongs to the stack whose
+ * endpoint it is; a frame that arrives at another one's queue goes to it over a ring, before TCP has
+ * looked at it. Neighbours (ARP, ND) are each stack's own; answers that one receives it shows to all.
+ *
+ * **Threads.** As io/transport.h says. Making and freeing: one thread, while none of the family is polled.
+ */
+
+#include "io/dpdk/dpdk.h"
+
+struct vrs_stack_config {
+	unsigned n_threads;
+	unsigned n_ports;
+	const struct vrs_dpdk_port
+		*ports;                /**< n_ports; addresses, gateways, vlan, mtu are copied. */
+	struct vrs_wire *const *wires; /**< [thread * n_ports + port]: taken, also on failure. */
+	/** Now, in microseconds, never going back; NULL: CLOCK_MONOTONIC. Then time is virtual: poll() never
+	 *  waits. */
+	uint64_t (*now_us)(void *ctx);
+	void *clock_ctx;
+	uint64_t
+		seed; /**< Of everything random, where time is virtual; else the kernel is asked. */
+	/** A thread polls a stack for the first time; and nothing is left of the family. Each may be NULL. */
+	void (*attach)(void *ctx);
+	void (*last)(void *ctx);
+	void *ctx;
+	/** What to do with a frame that is for nobody here (the exception TAP), NULL: it is dropped. The frame
+	 *  is borrowed. @p port is its index. */
+	void (*other)(void *ctx, unsigned port, const struct vrs_frame *f);
+};
+
+/** @return 0 with n_threads transports in @p out, or -ENOMEM, or another negative errno. */
+VRS_NODISCARD int vrs_stacks_new(const struct vrs_stack_config *c, struct vrs_transport **out);
