@@ -64,7 +64,8 @@ static const struct vrs_schema_rule rules[] = {
 		"something else is in it, or a virtualRouterIp is not, or is one of its first four "
 		"or its last address"},
 	{"one-route-server", true, false, "a network has two route servers"},
-	{"router-ip", true, false, "a virtualRouterIp is used twice, or of the wrong family"},
+	{"router-ip", true, false,
+		"a virtualRouterIp is used twice, of the wrong family, or with DPDK on no port"},
 	{"reserved-asn", true, false,
 		"an appliance's peerAsn is the server's own, or 0, 8074, 8075, 12076, 23456, "
 		"64496-64511, 65515, 65517-65520, 65535-65551 or 4294967295"},
@@ -84,7 +85,8 @@ static const struct vrs_schema_rule rules[] = {
 		"side, beside an own route server, or twice"},
 	{"peering-one-sided", false, true, "the other network declares no peering back"},
 	{"reference", true, false, "a name that is referred to does not exist"},
-	{"duplicate-name", true, false, "a name is used twice within its kind"},
+	{"duplicate-name", true, false,
+		"a name (or a port's device) is used twice within its kind"},
 	{"duplicate-prefix", true, false, "a route table has two routes for one prefix"},
 	{"next-hop", true, false,
 		"a nextHopType that is none; a nextHopIpAddress missing, not allowed, or of the "

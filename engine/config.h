@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "io/dpdk/badwire.h"
 #include "rib/prefix.h"
 
 /** Where a thing stands in its file, both from 1; 0 where it was defaulted. */
@@ -31,12 +32,42 @@ struct vrs_mark {
 
 #define VRS_CFG_IO_THREADS_MAX 64u
 
+enum vrs_transport_kind {
+	VRS_TRANSPORT_KERNEL,
+	VRS_TRANSPORT_DPDK,
+};
+
+/** An address of ours and the prefix that is on its link: "10.0.0.4/26". */
+struct vrs_cfg_interface_address {
+	struct vrs_addr addr;
+	uint8_t len;
+};
+
+struct vrs_cfg_port {
+	const char *device;
+	struct vrs_cfg_interface_address *addresses;
+	size_t n_addresses;
+	struct vrs_addr *gateways; /* at most one of each family */
+	size_t n_gateways;
+	uint16_t vlan;             /* 0 = untagged */
+	uint16_t mtu;              /* 0 = the port's own */
+	uint16_t queues;           /* 0 = one for each I/O thread */
+	const char *exception_tap; /* NULL = none */
+	struct vrs_badwire_config bad_wire;
+	struct vrs_mark mark;
+};
+
 struct vrs_cfg_process {
 	const char *state_dir;
 	const char *control_socket;
 	const char *http_listen; /* "127.0.0.1:8179" or NULL = off */
 	uint16_t bgp_port;
 	uint32_t io_threads; /* 0: the caller's thread does everything. */
+	enum vrs_transport_kind transport;
+	const char **eal;
+	size_t n_eal;
+	struct vrs_cfg_port *ports;
+	size_t n_ports;
 };
 
 struct vrs_cfg_service_endpoint {

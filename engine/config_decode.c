@@ -382,8 +382,8 @@ static int name_index(struct vrs_config_load *load, const struct value *v)
 	for (int i = 0; v->row->names[i].name != NULL; i++) {
 		const struct vrs_schema_name *n = &v->row->names[i];
 		if (strcmp(n->name, v->text) == 0 && n->later) {
-			vrs_config_error(load, v->mark, "not-built", NULL, "%s %s is not built yet",
-				v->row->key, n->name);
+			vrs_config_error(load, v->mark, "not-built", NULL, "%s %s is not built %s",
+				v->row->key, n->name, n->instead != NULL ? n->instead : "yet");
 			return -1;
 		}
 		if (strcmp(n->name, v->text) == 0)
@@ -447,6 +447,30 @@ static void take_addr(struct vrs_config_load *load, const struct value *v, void 
 		wrong_type(load, v, NULL);
 }
 
+/* As a prefix, but the bits behind its length are the address's. */
+static void take_interface(struct vrs_config_load *load, const struct value *v, void *field)
+{
+	const char *slash = strchr(v->text, '/');
+	struct vrs_cfg_interface_address a = {0};
+	char head[VRS_ADDR_STRLEN] = "";
+	struct vrs_prefix p;
+
+	if (v->kind == SCALAR_STRING && slash != NULL && (size_t)(slash - v->text) < sizeof(head)) {
+		memcpy(head, v->text, (size_t)(slash - v->text));
+		int rc = vrs_prefix_parse(&p, v->text);
+		if ((rc == 0 || rc == -ERANGE) && vrs_addr_parse(&a.addr, head) == 0) {
+			a.len = (uint8_t)strtoul(slash + 1, NULL, 10);
+			*(struct vrs_cfg_interface_address *)field = a;
+			return;
+		}
+	}
+	if (v->kind == SCALAR_STRING && is_prefix_too_long(v->text))
+		vrs_config_error(load, v->mark, "out-of-range", NULL,
+			"%s %.60s is longer than its address", v->row->key, v->text);
+	else
+		wrong_type(load, v, NULL);
+}
+
 static void take_scalar(struct vrs_config_load *load, const struct value *v, void *field)
 {
 	int index;
@@ -480,6 +504,9 @@ static void take_scalar(struct vrs_config_load *load, const struct value *v, voi
 		break;
 	case VRS_SCHEMA_ADDR:
 		take_addr(load, v, field);
+		break;
+	case VRS_SCHEMA_INTERFACE:
+		take_interface(load, v, field);
 		break;
 	default:
 		break;

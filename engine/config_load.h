@@ -140,3 +140,6 @@ void vrs_config_rules(struct vrs_config_load *load);
 
 /** The part of the rules that looks at route servers (config_rules_bgp.c). */
 void vrs_config_rules_bgp(struct vrs_config_load *load);
+
+/** The part that looks at process.transport (config_rules_transport.c). */
+void vrs_config_rules_transport(struct vrs_config_load *load);

@@ -63,6 +63,7 @@ static json_t *item_schema(const struct vrs_schema_row *row)
 	case VRS_SCHEMA_LISTEN:
 		return string_schema(row, "^(" IP4 "|\\[" IP6 "\\]):" PORT "$");
 	case VRS_SCHEMA_PREFIX:
+	case VRS_SCHEMA_INTERFACE:
 		return string_schema(row, "^(" IP4 "/" IP4_LEN "|" IP6 "/" IP6_LEN ")$");
 	case VRS_SCHEMA_ADDR:
 		return string_schema(row, "^(" IP4 "|" IP6 ")$");
@@ -121,9 +122,19 @@ static json_t *row_schema(const struct vrs_schema_row *row)
 	return s;
 }
 
+/* Of two keys that say the same, one must be given: the first row of the two says so. */
+static bool needs_one(const struct vrs_schema_row *rows, size_t n, const struct vrs_schema_row *row)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(rows[i].key, row->instead) == 0)
+			return ((row->flags | rows[i].flags) & VRS_SCHEMA_REQUIRED) != 0;
+	return false;
+}
+
 static json_t *object_schema(const char *path)
 {
 	json_t *properties = json_object(), *required = json_array(), *either = json_array();
+	json_t *both = json_array();
 	size_t n;
 	const struct vrs_schema_row *rows = vrs_schema_object(path, &n);
 
@@ -132,7 +143,9 @@ static json_t *object_schema(const char *path)
 		if ((row->flags & VRS_SCHEMA_LATER) != 0)
 			continue;
 		json_object_set_new(properties, row->key, row_schema(row));
-		if (row->instead != NULL)
+		if (row->instead != NULL && !needs_one(rows, n, row))
+			json_array_append_new(both, json_string(row->key));
+		else if (row->instead != NULL)
 			json_array_append_new(either, json_pack("{s:[s]}", "required", row->key));
 		else if ((row->flags & VRS_SCHEMA_REQUIRED) != 0)
 			json_array_append_new(required, json_string(row->key));
@@ -143,6 +156,9 @@ static json_t *object_schema(const char *path)
 		json_object_set(s, "required", required);
 	if (json_array_size(either) > 0)
 		json_object_set(s, "oneOf", either);
+	if (json_array_size(both) > 0)
+		json_object_set_new(s, "not", json_pack("{s:O}", "required", both));
+	json_decref(both);
 	json_decref(required);
 	json_decref(either);
 	return s;

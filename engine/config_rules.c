@@ -619,4 +619,5 @@ void vrs_config_rules(struct vrs_config_load *load)
 		check_route_table(load, &c->route_tables[i]);
 	check_nics(load, &vnets);
 	vrs_config_rules_bgp(load);
+	vrs_config_rules_transport(load);
 }

@@ -28,7 +28,7 @@
 #include "engine/api.h"
 #include "engine/engine.h"
 #include "engine/options.h"
-#include "io/kernel/kernel.h"
+#include "engine/transport.h"
 
 /*
  * Read by jemalloc when the program starts: few arenas for few threads, and pages that are
@@ -197,6 +197,8 @@ static const char *needs_restart(const struct vrs_config *now, const struct vrs_
 		return "process.http.listen";
 	if (now->process.io_threads != next->process.io_threads)
 		return "process.ioThreads";
+	if (!vrs_transport_same(&now->process, &next->process))
+		return "process.transport";
 	return NULL;
 }
 
@@ -303,8 +305,8 @@ static int run(const struct options *o, struct vrs_config *config)
 	char *path = strdup(socket_path);
 	struct vrs_transport *transports[VRS_CFG_IO_THREADS_MAX];
 	unsigned n_ios = VRS_MAX(config->process.io_threads, 1u);
-	int transport_err = vrs_kernel_transports_new(n_ios, transports);
-	const char *what = "BGP transport (epoll, eventfd, /dev/null)";
+	const char *what = "BGP transport";
+	char why[512] = "";
 	struct vrs_api *api = NULL;
 	struct vrs_engine e;
 	sigset_t signals;
@@ -320,7 +322,9 @@ static int run(const struct options *o, struct vrs_config *config)
 	vrs_thread_register_rcu();
 
 	check_descriptors(config);
-	err = path == NULL ? -ENOMEM : transport_err;
+	err = path == NULL
+		? -ENOMEM
+		: vrs_transports_new(&config->process, n_ios, transports, why, sizeof(why));
 	if (err == 0) {
 		what = "wakers of the engine's threads (eventfd)";
 		err = vrs_engine_init_many(&e, transports, n_ios,
@@ -362,7 +366,8 @@ out:
 	free(path);
 	free(http);
 	if (err != 0)
-		vrs_log(VRS_LOG_ERROR, "not started: %s: %s", what, strerror(-err));
+		vrs_log(VRS_LOG_ERROR, "not started: %s: %s", what,
+			why[0] != '\0' ? why : strerror(-err));
 	return err == 0 ? EXIT_OK : EXIT_REFUSED;
 }
 

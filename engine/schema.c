@@ -27,7 +27,12 @@ static_assert(offsetof(struct vrs_cfg_bgp_connection, ip6) ==
 		offsetof(struct vrs_cfg_bgp_connection, ip4) + sizeof(bool),
 	"addressFamilies is one FLAGS row over both");
 
-static const struct vrs_schema_name transport_kinds[] = {{"kernel"}, {"dpdk", .later = true}, {0}};
+static const struct vrs_schema_name transport_kinds[] = {
+	[VRS_TRANSPORT_KERNEL] = {"kernel"},
+	[VRS_TRANSPORT_DPDK] = {"dpdk", .later = VRS_HAVE_DPDK == 0,
+		.instead = "in: meson -Ddpdk=enabled, Debian's libdpdk-dev"},
+	{0},
+};
 static const struct vrs_schema_name countings[] = {{"distinct"}, {"azure"}, {0}};
 static const struct vrs_schema_name roles[] = {{"none"}, {"rs"}, {0}};
 static const struct vrs_schema_name families[] = {{"ipv4"}, {"ipv6"}, {0}};
@@ -104,12 +109,71 @@ static const struct vrs_schema_row schema[] = {
 		FIELD(vrs_cfg_process, http_listen), .since = "0.1",
 		.help = "ADDRESS:PORT, an IPv6 address in brackets"},
 
-	{"process.transport", "kind", VRS_SCHEMA_ENUM, .names = transport_kinds, .fallback = "kernel",
-		.since = "0.1", .help = "kernel sockets or DPDK"},
-	{"process.transport", "eal", VRS_SCHEMA_ANY, VRS_SCHEMA_LATER, .since = "0.1",
-		.help = "arguments of DPDK's EAL"},
-	{"process.transport", "ports", VRS_SCHEMA_ANY, VRS_SCHEMA_LATER, .since = "0.1",
-		.help = "DPDK ports with their addresses and gateway"},
+	{"process.transport", "kind", VRS_SCHEMA_ENUM, FIELD(vrs_cfg_process, transport),
+		.names = transport_kinds, .fallback = "kernel", .since = "0.1",
+		.help = "kernel sockets, or DPDK where it is built in"},
+	{"process.transport", "eal", VRS_SCHEMA_STRING, VRS_SCHEMA_LIST,
+		LIST(vrs_cfg_process, eal, n_eal), .min = 1, .max = 255, .max_items = 64, .since = "0.2",
+		.help = "arguments of DPDK's EAL, behind our own"},
+	{"process.transport", "ports", VRS_SCHEMA_OBJECT, VRS_SCHEMA_LIST,
+		OBJECTS(vrs_cfg_process, ports, n_ports), .object = "process.transport.ports[]",
+		.max_items = 16, .since = "0.2", .help = "DPDK ports; each virtualRouterIp is on one"},
+
+	{"process.transport.ports[]", "device", VRS_SCHEMA_STRING, VRS_SCHEMA_REQUIRED,
+		FIELD(vrs_cfg_port, device), .min = 1, .max = 255, .since = "0.2",
+		.help = "a virtual device (net_af_packet0,iface=veth0) or a PCI address (0000:01:00.0)"},
+	{"process.transport.ports[]", "addresses", VRS_SCHEMA_INTERFACE,
+		VRS_SCHEMA_REQUIRED | VRS_SCHEMA_LIST, LIST(vrs_cfg_port, addresses, n_addresses),
+		.min_items = 1, .max_items = 64, .since = "0.2",
+		.help = "our addresses, each with the length of the prefix on its link: 10.0.0.4/26"},
+	{"process.transport.ports[]", "gateway", VRS_SCHEMA_ADDR, VRS_SCHEMA_SINGLE,
+		LIST(vrs_cfg_port, gateways, n_gateways), .instead = "gateways", .since = "0.2",
+		.help = "its one gateway, on the link"},
+	{"process.transport.ports[]", "gateways", VRS_SCHEMA_ADDR, VRS_SCHEMA_LIST,
+		LIST(vrs_cfg_port, gateways, n_gateways), .min_items = 1, .max_items = 2,
+		.instead = "gateway", .since = "0.2", .help = "its gateways, one of each family"},
+	{"process.transport.ports[]", "vlan", VRS_SCHEMA_UINT, FIELD(vrs_cfg_port, vlan), .min = 1,
+		.max = 4094, .since = "0.2", .help = "802.1Q tag of our frames; default: untagged"},
+	{"process.transport.ports[]", "mtu", VRS_SCHEMA_UINT, FIELD(vrs_cfg_port, mtu), .min = 576,
+		.max = 9000, .unit = "bytes", .since = "0.2",
+		.help = "packets' size, 1280 or more with IPv6; default: 1500, or less where the port has less"},
+	{"process.transport.ports[]", "queues", VRS_SCHEMA_UINT, FIELD(vrs_cfg_port, queues), .min = 1,
+		.max = 64, .since = "0.2",
+		.help = "queues at most; default: one for each I/O thread, or as many as the port has"},
+	{"process.transport.ports[]", "exceptionTap", VRS_SCHEMA_NAME,
+		FIELD(vrs_cfg_port, exception_tap), .min = 1, .max = 15, .since = "0.2",
+		.help = "interface to make, which takes what is not for us; default: that is dropped"},
+	{"process.transport.ports[]", "badWire", VRS_SCHEMA_OBJECT,
+		.object = "process.transport.ports[].badWire", .since = "0.2",
+		.help = "for laboratories: what happens to frames that we send"},
+
+	{"process.transport.ports[].badWire", "lossPpm", VRS_SCHEMA_UINT,
+		FIELD(vrs_cfg_port, bad_wire.loss_ppm), .max = 1000000, .fallback = "0",
+		.unit = "per million", .since = "0.2", .help = "frames lost"},
+	{"process.transport.ports[].badWire", "reorderPpm", VRS_SCHEMA_UINT,
+		FIELD(vrs_cfg_port, bad_wire.reorder_ppm), .max = 1000000, .fallback = "0",
+		.unit = "per million", .since = "0.2", .help = "frames kept back"},
+	{"process.transport.ports[].badWire", "reorderMicroseconds", VRS_SCHEMA_UINT,
+		FIELD(vrs_cfg_port, bad_wire.reorder_us), .max = 10000000, .fallback = "5000",
+		.unit = "microseconds", .since = "0.2", .help = "for so long at most"},
+	{"process.transport.ports[].badWire", "duplicatePpm", VRS_SCHEMA_UINT,
+		FIELD(vrs_cfg_port, bad_wire.duplicate_ppm), .max = 1000000, .fallback = "0",
+		.unit = "per million", .since = "0.2", .help = "frames sent twice"},
+	{"process.transport.ports[].badWire", "corruptPpm", VRS_SCHEMA_UINT,
+		FIELD(vrs_cfg_port, bad_wire.corrupt_ppm), .max = 1000000, .fallback = "0",
+		.unit = "per million", .since = "0.2", .help = "frames with one bit wrong"},
+	{"process.transport.ports[].badWire", "delayMicroseconds", VRS_SCHEMA_UINT,
+		FIELD(vrs_cfg_port, bad_wire.delay_us), .max = 10000000, .fallback = "0",
+		.unit = "microseconds", .since = "0.2", .help = "delay of every frame"},
+	{"process.transport.ports[].badWire", "rate", VRS_SCHEMA_UINT,
+		FIELD(vrs_cfg_port, bad_wire.rate), .fallback = "0", .unit = "bytes a second",
+		.since = "0.2", .help = "at most so much is sent, 0 = no limit"},
+	{"process.transport.ports[].badWire", "queueBytes", VRS_SCHEMA_UINT,
+		FIELD(vrs_cfg_port, bad_wire.queue_bytes), .max = UINT32_MAX, .fallback = "0",
+		.unit = "bytes", .since = "0.2", .help = "what waits for the rate at most, 0 = 1 MiB"},
+	{"process.transport.ports[].badWire", "seed", VRS_SCHEMA_UINT,
+		FIELD(vrs_cfg_port, bad_wire.seed), .fallback = "0", .since = "0.2",
+		.help = "one seed, one outcome"},
 
 	{"virtualNetworks[]", "name", VRS_SCHEMA_NAME, VRS_SCHEMA_REQUIRED, FIELD(vrs_cfg_vnet, name),
 		NAME_BOUNDS, .since = "0.1", .help = "unique among virtual networks"},
@@ -331,6 +395,7 @@ const char *vrs_schema_type_str(const struct vrs_schema_row *row)
 		[VRS_SCHEMA_FLAGS] = "a list of keywords",
 		[VRS_SCHEMA_PREFIX] = "a prefix",
 		[VRS_SCHEMA_ADDR] = "an address",
+		[VRS_SCHEMA_INTERFACE] = "an address with a prefix length",
 		[VRS_SCHEMA_OBJECT] = "a mapping",
 		[VRS_SCHEMA_ANY] = "anything",
 	};
@@ -344,6 +409,10 @@ const char *vrs_schema_type_str(const struct vrs_schema_row *row)
 		return "a list of addresses";
 	case VRS_SCHEMA_UINT:
 		return "a list of integers";
+	case VRS_SCHEMA_STRING:
+		return "a list of strings";
+	case VRS_SCHEMA_INTERFACE:
+		return "a list of addresses with prefix lengths";
 	default:
 		return "a list of mappings";
 	}

@@ -26,13 +26,14 @@ enum vrs_schema_type {
 	VRS_SCHEMA_NAME,   /**< A STRING that others refer to: no space, no slash. */
 	VRS_SCHEMA_LISTEN, /**< A STRING "ADDRESS:PORT". */
 	VRS_SCHEMA_BOOL,
-	VRS_SCHEMA_UINT,   /**< An unsigned field of any width; min..max is its value. */
-	VRS_SCHEMA_ENUM,   /**< Index into names, in a field of any width. */
-	VRS_SCHEMA_FLAGS,  /**< A list of names; one bool each, side by side, from offset on. */
-	VRS_SCHEMA_PREFIX, /**< struct vrs_prefix. */
-	VRS_SCHEMA_ADDR,   /**< struct vrs_addr. */
-	VRS_SCHEMA_OBJECT, /**< Rows of path @p object. */
-	VRS_SCHEMA_ANY,    /**< Not looked into (only with VRS_SCHEMA_LATER). */
+	VRS_SCHEMA_UINT,      /**< An unsigned field of any width; min..max is its value. */
+	VRS_SCHEMA_ENUM,      /**< Index into names, in a field of any width. */
+	VRS_SCHEMA_FLAGS,     /**< A list of names; one bool each, side by side, from offset on. */
+	VRS_SCHEMA_PREFIX,    /**< struct vrs_prefix. */
+	VRS_SCHEMA_ADDR,      /**< struct vrs_addr. */
+	VRS_SCHEMA_INTERFACE, /**< struct vrs_cfg_interface_address. */
+	VRS_SCHEMA_OBJECT,    /**< Rows of path @p object. */
+	VRS_SCHEMA_ANY,       /**< Not looked into (only with VRS_SCHEMA_LATER). */
 };
 
 enum {
@@ -45,8 +46,9 @@ enum {
 
 /** One allowed value of an ENUM or FLAGS row. */
 struct vrs_schema_name {
-	const char *name; /* NULL ends the list. */
-	bool later;       /* Refused with `not-built`. */
+	const char *name;    /* NULL ends the list. */
+	bool later;          /* Refused with `not-built`. */
+	const char *instead; /* What would help then; NULL: wait. */
 };
 
 struct vrs_schema_row {

@@ -23,8 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/transport.h"
 #include "engine/vrs_internal.h"
-#include "io/kernel/kernel.h"
 
 static_assert(sizeof(struct vrs_ip) == sizeof(struct vrs_addr) &&
 		offsetof(struct vrs_ip, family) == offsetof(struct vrs_addr, afi) &&
@@ -301,6 +301,18 @@ static int apply(struct vrs *v, struct vrs_config *config)
 	return err;
 }
 
+/* @return What the reload would change that needs another vrs_open(), NULL for nothing. */
+static const char *needs_restart(struct vrs *v, const struct vrs_config *next)
+{
+	struct vrs_model *now = vrs_engine_model(&v->engine);
+	bool same = vrs_transport_same(&now->config->process, &next->process);
+
+	vrs_model_put(now);
+	if (next->process.io_threads != (v->engine.threaded ? v->engine.n_ios : 0))
+		return "ioThreads";
+	return same ? NULL : "transport";
+}
+
 int vrs_reload(struct vrs *v, const char *yaml, size_t size, char *report, size_t report_size)
 {
 	struct vrs_config *config = NULL;
@@ -310,11 +322,12 @@ int vrs_reload(struct vrs *v, const char *yaml, size_t size, char *report, size_
 	int err = parse(v, yaml, size, report, report_size, &config);
 	if (err != 0)
 		return err;
-	if (config->process.io_threads != (v->engine.threaded ? v->engine.n_ios : 0)) {
+	const char *what = needs_restart(v, config);
+	if (what != NULL) {
 		char line[512];
 
 		(void)snprintf(line, sizeof(line),
-			"%s:1:1: error: restart: ioThreads cannot change while it runs\n", v->name);
+			"%s:1:1: error: restart: %s cannot change while it runs\n", v->name, what);
 		copy_lines(report, report_size, line);
 		vrs_config_free(config);
 		return -EINVAL;
@@ -349,12 +362,14 @@ static uint32_t log_blocks(uint32_t deltas)
 	return blocks;
 }
 
-static int engine_up(struct vrs *v, unsigned io_threads, const struct vrs_options *o)
+static int engine_up(struct vrs *v, const struct vrs_cfg_process *c, const struct vrs_options *o,
+	char *why, size_t why_size)
 {
+	unsigned io_threads = c->io_threads;
 	struct vrs_propagation *p = &v->engine.propagation;
 	struct vrs_transport *transports[VRS_CFG_IO_THREADS_MAX];
 	unsigned n = VRS_MAX(io_threads, 1u);
-	int err = vrs_kernel_transports_new(n, transports);
+	int err = vrs_transports_new(c, n, transports, why, why_size);
 
 	if (err != 0)
 		return err;
@@ -404,6 +419,7 @@ int vrs_open(struct vrs **out, const char *yaml, size_t size, const struct vrs_o
 {
 	const char *base_dir = OPTION(options, base_dir, NULL);
 	struct vrs_config *config = NULL;
+	char why[512] = "";
 
 	if (!vrs_thread_registered_rcu())
 		return -EPERM;
@@ -417,9 +433,16 @@ int vrs_open(struct vrs **out, const char *yaml, size_t size, const struct vrs_o
 	if (err == 0)
 		err = parse(v, yaml, size, report, report_size, &config);
 	if (err == 0) {
-		err = engine_up(v, config->process.io_threads, options);
+		err = engine_up(v, &config->process, options, why, sizeof(why));
 		if (err != 0)
 			vrs_config_free(config);
+	}
+	if (why[0] != '\0') {
+		char line[800];
+
+		(void)snprintf(line, sizeof(line), "%s:1:1: error: transport: %s\n", v->name, why);
+		size_t used = report_size > 0 ? strlen(report) : 0;
+		copy_lines(report + used, report_size - used, line);
 	}
 	if (err != 0)
 		goto out_free;

@@ -84,6 +84,23 @@ struct vrs_transport_stat {
 	uint64_t tx_bytes;
 	uint64_t polls;
 	uint64_t open; /**< Connections now, those that still flush included. */
+	/** What a transport that does TCP itself sees besides; others leave it 0. */
+	struct vrs_transport_wire {
+		uint64_t rx_frames, tx_frames, tx_full;
+		uint64_t bad;     /**< Frames: malformed, or with a wrong checksum. */
+		uint64_t other;   /**< Frames that are for nobody here. */
+		uint64_t md5;     /**< Segments with a wrong signature, none, or one too many. */
+		uint64_t ttl_low; /**< Segments from too far away (RFC 5082). */
+		uint64_t no_conn; /**< Segments of peers for no connection: answered with RST. */
+		uint64_t in_place,
+			stitched; /**< Bytes read where they lay; messages put together. */
+		uint64_t out_of_order, duplicate, dropped, copied;
+		uint64_t retransmits, timeouts, probes, recoveries, undone;
+		uint64_t zero_windows, challenges, unacceptable;
+		uint64_t handed, handed_full; /**< Frames between threads; lost there. */
+		uint64_t unresolved, neighbors, neighbors_failed, neighbors_changed, conflicts;
+		uint64_t idle_polls;
+	} wire;
 };
 
 struct vrs_transport_ops {

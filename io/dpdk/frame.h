@@ -40,7 +40,8 @@ enum vrs_frame_bad {
 	VRS_BAD_L4_CSUM,
 	VRS_BAD_FRAGMENT, /**< Fragments are not put together: our peers send with DF set. */
 	VRS_BAD_OPTION, /**< An IPv4 source route, an IPv6 extension header, a TCP option beyond its room. */
-	VRS_BAD_ADDRESS, /**< A source that cannot be: multicast, unspecified, loopback, ours being checked elsewhere. */
+	VRS_BAD_ADDRESS, /**< A source that cannot be: multicast, unspecified, loopback; a group's MAC. Ours is
+			  *  checked elsewhere. */
 	VRS_BAD_N
 };
 
@@ -81,14 +82,15 @@ struct vrs_flow_key {
 	uint16_t local_port, remote_port;
 };
 
-/** What is in a frame. Which members are set depends on kind. */
+/** What is in a frame. Which members are set depends on kind; kind, vlan and the MACs always are, but in
+ *  VRS_FRAME_BAD, which has kind and bad. */
 struct vrs_frame_info {
 	enum vrs_frame_kind kind;
 	enum vrs_frame_bad bad;
 	uint8_t src_mac[6], dst_mac[6];
-	uint16_t vlan; /**< 0: none. */
-	uint8_t ttl;   /**< Or hop limit. */
-	struct vrs_addr src, dst;
+	uint16_t vlan;            /**< 0: none. */
+	uint8_t ttl;              /**< Or hop limit. */
+	struct vrs_addr src, dst; /**< afi 0 in VRS_FRAME_OTHER: neither IP nor ARP. */
 	/** TCP. */
 	uint16_t src_port, dst_port;
 	struct vrs_tcp_segment tcp;
@@ -126,8 +128,8 @@ struct vrs_frame_link {
  * @param key      Local is the source.
  * @param ttl      Or hop limit. IPv4 has DF set and identification 0 (RFC 6864).
  * @param seg      flags, seq, ack, window, timestamps, SACK blocks (as many as there is room for beside
- *                 the other options are written), and in a SYN mss, wscale, sack_ok. data and size are
- *                 not looked at.
+ *                 the other options are written: 4, with timestamps 3, with MD5 2, with both 1; none in a
+ *                 SYN), and in a SYN mss, wscale, sack_ok. data and size are not looked at.
  * @param md5_key  NULL or the key of RFC 2385: the segment is signed.
  * @param offload  Leave the checksums to the port (tx->csum).
  */
@@ -164,8 +166,10 @@ VRS_NODISCARD bool vrs_frame_build_echo(struct vrs_wire_tx *tx, const struct vrs
 	const struct vrs_frame_info *request, const struct vrs_addr *src);
 
 /** Internet checksum (RFC 1071) of @p size bytes on top of @p sum, not folded. Any alignment. The bytes
- *  start at an even place of what is summed. */
+ *  start at an even place of what is summed. A sum is a 64-bit one, carries brought round: two are joined
+ *  by adding them and the carry. */
 uint64_t vrs_csum_add(uint64_t sum, const void *data, size_t size);
 
-/** Fold and complement: what goes into a header, in host order of its two bytes as they lie in memory. */
+/** Fold and complement: what goes into a header, by memcpy() of its two bytes. 0 of what has its checksum in
+ *  it already: it is right. */
 uint16_t vrs_csum_fold(uint64_t sum);

@@ -17,6 +17,8 @@
  */
 
 #include "io/dpdk/dpdk.h"
+#include "io/dpdk/neigh.h"
+#include "io/dpdk/tcp.h"
 
 struct vrs_stack_config {
 	unsigned n_threads;
@@ -28,8 +30,9 @@ struct vrs_stack_config {
 	 *  waits. */
 	uint64_t (*now_us)(void *ctx);
 	void *clock_ctx;
-	uint64_t
-		seed; /**< Of everything random, where time is virtual; else the kernel is asked. */
+	/** Of everything random, where time is virtual; else the kernel is asked. */
+	uint64_t seed;
+	uint32_t receive_buffer; /**< Bytes of a connection's; 0: VRS_TCP_RECEIVE_BUFFER. */
 	/** A thread polls a stack for the first time; and nothing is left of the family. Each may be NULL. */
 	void (*attach)(void *ctx);
 	void (*last)(void *ctx);
@@ -38,6 +41,29 @@ struct vrs_stack_config {
 	 *  is borrowed. @p port is its index. */
 	void (*other)(void *ctx, unsigned port, const struct vrs_frame *f);
 };
+
+/** What a stack has seen, frames and segments. */
+struct vrs_stack_stat {
+	struct vrs_tcp_stat tcp;
+	struct vrs_neigh_stat neigh;  /**< Of all its ports. */
+	uint64_t frames[2], bytes[2]; /**< Received, sent. */
+	uint64_t tx_full;             /**< Sends that found no room on a wire. */
+	uint64_t polls, idle_polls;   /**< Idle: looked and found nothing. */
+	uint64_t bad[VRS_BAD_N];      /**< Malformed frames, by what is wrong. */
+	uint64_t other;               /**< For nobody here: to the exception TAP, or dropped. */
+	uint64_t not_ours;            /**< Of these: to another MAC, address or VLAN. */
+	uint64_t unknown;             /**< TCP from addresses that are no peer's. */
+	uint64_t no_conn;             /**< From peers, for no connection: answered with RST. */
+	uint64_t md5_bad, md5_missing, ttl_low;
+	uint64_t handed,
+		handed_full; /**< To other threads; and dropped as those were far behind. */
+	uint64_t echos;
+	uint64_t icmp_believed, icmp_ignored;
+	uint64_t unresolved; /**< Frames whose neighbour's MAC was not known. */
+};
+
+/** Any thread; as of the end of a poll at most 1 ms before the last. */
+void vrs_stack_stat(const struct vrs_transport *t, struct vrs_stack_stat *out);
 
 /** @return 0 with n_threads transports in @p out, or -ENOMEM, or another negative errno. */
 VRS_NODISCARD int vrs_stacks_new(const struct vrs_stack_config *c, struct vrs_transport **out);

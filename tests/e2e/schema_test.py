@@ -109,7 +109,9 @@ class Schema(unittest.TestCase):
             f.write("s3cret word\n")
 
     def documents(self):
-        for name in ("full.yaml", "dual-stack.yaml"):
+        kinds = self.schema["properties"]["process"]["properties"]["transport"]["properties"]["kind"]["enum"]
+        dpdk = ("dpdk.yaml",) if "dpdk" in kinds else ()
+        for name in ("full.yaml", "dual-stack.yaml") + dpdk:
             with open(f"{DATA}/{name}", encoding="utf-8") as f:
                 yield yaml.safe_load(f)
 

@@ -147,14 +147,18 @@ static const struct rule_case cases[] = {
 		"t:6:35: error: out-of-range: addressFamilies \"ipv5\" is none of ipv4, ipv6 (did "
 		"you mean \"ipv4\"?)\n"
 		"t:7:28: error: out-of-range: addressFamilies is empty\n"},
-	{"not built",
-		"process:\n  ioThreads: 65\n  instance: 0\n  transport: {kind: dpdk, eal: [], "
-		"ports: []}\n",
+	{"not built", "process:\n  ioThreads: 65\n  instance: 0\n",
 		"t:2:14: error: not-built: ioThreads over 64 is not built yet\n"
-		"t:3:3: error: not-built: instance is not built yet\n"
-		"t:4:21: error: not-built: kind dpdk is not built yet\n"
-		"t:4:27: error: not-built: eal is not built yet\n"
-		"t:4:36: error: not-built: ports is not built yet\n"},
+		"t:3:3: error: not-built: instance is not built yet\n"},
+	{"DPDK", "process:\n  transport: {kind: dpdk, eal: [], ports: []}\n",
+		VRS_HAVE_DPDK ? "t:2:43: error: missing-key: kind dpdk needs ports\n"
+			      : "t:2:21: error: not-built: kind dpdk is not built in: "
+				"meson -Ddpdk=enabled, Debian's libdpdk-dev\n"},
+	{"DPDK's keys with the kernel",
+		"process:\n  transport: {eal: [-v], ports: [{device: net_ring0, addresses: "
+		"[10.0.0.4/26]}]}\n",
+		"t:2:20: error: out-of-range: eal is given; only kind dpdk has it\n"
+		"t:2:33: error: out-of-range: ports is given; only kind dpdk has them\n"},
 	{"a bad ioThreads is one finding", "process: {ioThreads: 1000}\n",
 		"t:1:22: error: out-of-range: ioThreads is 1000; 0 to 256 are allowed\n"},
 	/* Names. */

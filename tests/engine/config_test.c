@@ -229,6 +229,46 @@ static void every_option_can_differ_from_its_default(void **)
 	vrs_config_free(c);
 }
 
+static void ports_have_addresses_with_their_host_bits(void **)
+{
+	char text[VRS_ADDR_STRLEN];
+
+	if (!VRS_HAVE_DPDK)
+		skip();
+	struct vrs_config *c = load(DATA "dpdk.yaml");
+	const struct vrs_cfg_port *p = c->process.ports;
+	assert_int_equal(c->process.transport, VRS_TRANSPORT_DPDK);
+	assert_int_equal(c->process.n_eal, 1);
+	assert_string_equal(c->process.eal[0], "--in-memory");
+	assert_int_equal(c->process.n_ports, 2);
+	assert_string_equal(p->device, "net_af_packet0,iface=veth0");
+	assert_int_equal(p->n_addresses, 2);
+	assert_string_equal(vrs_addr_str(&p->addresses[1].addr, text), "10.0.0.5");
+	assert_int_equal(p->addresses[1].len, 26);
+	assert_string_equal(vrs_addr_str(&p->gateways[0], text), "10.0.0.1");
+	assert_int_equal(p->n_gateways, 1);
+	assert_int_equal(p->vlan, 7);
+	assert_int_equal(p->mtu, 1400);
+	assert_int_equal(p->queues, 1);
+	assert_string_equal(p->exception_tap, "vrs0");
+	assert_int_equal(p->bad_wire.loss_ppm, 1);
+	assert_int_equal(p->bad_wire.reorder_ppm, 2);
+	assert_int_equal(p->bad_wire.reorder_us, 3);
+	assert_int_equal(p->bad_wire.duplicate_ppm, 4);
+	assert_int_equal(p->bad_wire.corrupt_ppm, 5);
+	assert_int_equal(p->bad_wire.delay_us, 6);
+	assert_int_equal(p->bad_wire.rate, 7);
+	assert_int_equal(p->bad_wire.queue_bytes, 8);
+	assert_int_equal(p->bad_wire.seed, 9);
+	p++;
+	assert_int_equal(p->n_gateways, 2);
+	assert_string_equal(vrs_addr_str(&p->gateways[1], text), "fe80::1");
+	assert_int_equal(p->vlan + p->mtu + p->queues, 0);
+	assert_null(p->exception_tap);
+	assert_int_equal(p->bad_wire.loss_ppm + p->bad_wire.delay_us + p->bad_wire.rate, 0);
+	vrs_config_free(c);
+}
+
 static void an_empty_mapping_is_all_defaults(void **)
 {
 	struct vrs_cfg_report report;
@@ -240,6 +280,8 @@ static void an_empty_mapping_is_all_defaults(void **)
 	assert_null(c->process.http_listen);
 	assert_int_equal(c->process.bgp_port, 179);
 	assert_int_equal(c->process.io_threads, 1);
+	assert_int_equal(c->process.transport, VRS_TRANSPORT_KERNEL);
+	assert_int_equal(c->process.n_eal + c->process.n_ports, 0);
 	assert_int_equal(c->n_vnets + c->n_route_tables + c->n_nics + c->n_route_servers, 0);
 	vrs_config_free(c);
 	vrs_cfg_report_fini(&report);
@@ -247,7 +289,8 @@ static void an_empty_mapping_is_all_defaults(void **)
 
 static void no_truncation_and_no_flipped_byte_crashes(void **)
 {
-	static const char *const files[] = {DATA "full.yaml", DATA "dual-stack.yaml"};
+	static const char *const files[] = {
+		DATA "full.yaml", DATA "dual-stack.yaml", DATA "dpdk.yaml"};
 	static const char bytes[] = {
 		'\0', '\n', ' ', '-', '[', '{', '"', ':', '&', '9', (char)0xff};
 
@@ -389,6 +432,7 @@ int main(void)
 		cmocka_unit_test(the_full_example_has_its_tables_and_interfaces),
 		cmocka_unit_test(the_full_example_has_its_route_server),
 		cmocka_unit_test(every_option_can_differ_from_its_default),
+		cmocka_unit_test(ports_have_addresses_with_their_host_bits),
 		cmocka_unit_test(an_empty_mapping_is_all_defaults),
 		cmocka_unit_test(no_truncation_and_no_flipped_byte_crashes),
 		cmocka_unit_test(towers_of_brackets_and_large_files_are_refused),

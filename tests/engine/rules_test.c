@@ -194,6 +194,14 @@ static void route_servers_and_peers_are_what_they_may_be(void **)
 	run_file("rules/bgp.txt", 40);
 }
 
+/* Without DPDK kind: dpdk itself is refused (config_rules_test.c). */
+static void ports_and_their_addresses_are_what_they_may_be(void **)
+{
+	if (!VRS_HAVE_DPDK)
+		skip();
+	run_file("rules/transport.txt", 12);
+}
+
 /* n levels of a list; the first is the document's own mapping. */
 static void nested(unsigned levels, char *text)
 {
@@ -304,6 +312,7 @@ int main(void)
 		cmocka_unit_test(keys_and_values_are_those_of_the_schema),
 		cmocka_unit_test(networks_tables_and_interfaces_fit_together),
 		cmocka_unit_test(route_servers_and_peers_are_what_they_may_be),
+		cmocka_unit_test(ports_and_their_addresses_are_what_they_may_be),
 		cmocka_unit_test(sixty_four_levels_are_read_and_one_more_is_not),
 		cmocka_unit_test(sixteen_mebibytes_are_read_and_one_byte_more_is_not),
 		cmocka_unit_test(findings_past_a_thousand_are_one_line),

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ */
+
+/*
+ * Why a port does not come up, in words. DPDK says little (-1, -14) and its drivers log the rest: what can
+ * be looked at beforehand is, and what the log said stands behind it.
+ */
+
+#include <errno.h>
+#include <net/if.h>
+#include <rte_version.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/dpdk/eal.h"
+#include "io/dpdk/port_internal.h"
+#include "io/dpdk/tap.h"
+#include "rib/base/log.h"
+
+bool vrs_port_argument(const char *device, const char *key, char *out, size_t size)
+{
+	size_t key_size = strlen(key);
+
+	for (const char *at = strchr(device, ','); at != NULL; at = strchr(at, ',')) {
+		at++;
+		if (strncmp(at, key, key_size) != 0 || at[key_size] != '=')
+			continue;
+		const char *value = at + key_size + 1;
+		size_t n = strcspn(value, ",");
+		if (n == 0 || n >= size)
+			return false;
+		memcpy(out, value, n);
+		out[n] = '\0';
+		return true;
+	}
+	return false;
+}
+
+/* A packet socket on an interface of this namespace. */
+static int foresee_af_packet(const char *device, char *why, size_t why_size)
+{
+	char iface[IFNAMSIZ];
+	bool up = false;
+
+	if (!vrs_port_argument(device, "iface", iface, sizeof(iface))) {
+		(void)snprintf(why, why_size, "port %s: net_af_packet needs iface=NAME", device);
+		return -EINVAL;
+	}
+	if (vrs_tap_interface(iface, &up) < 0) {
+		(void)snprintf(why, why_size,
+			"port %s: there is no interface %s in this network namespace", device,
+			iface);
+		return -ENODEV;
+	}
+	int s = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (s < 0) {
+		int err = errno;
+		(void)snprintf(why, why_size, "port %s: a packet socket needs CAP_NET_RAW: %s",
+			device, strerrordesc_np(err));
+		return err == EPERM ? -EPERM : -ENODEV;
+	}
+	(void)close(s);
+	if (!up)
+		vrs_log(VRS_LOG_WARNING, "dpdk: port %s: interface %s is down", device, iface);
+	return 0;
+}
+
+static int foresee_pci(const char *device, char *why, size_t why_size)
+{
+	char path[128];
+	int n = (int)strcspn(device, ",");
+
+	(void)snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s%.*s",
+		strchr(device, ':') == strrchr(device, ':') ? "0000:" : "", n, device);
+	if (access(path, F_OK) == 0)
+		return 0;
+	(void)snprintf(why, why_size, "port %s: there is no such PCI device (%s)", device, path);
+	return -ENODEV;
+}
+
+int vrs_port_foresee(const struct vrs_dpdk_port *c, char *why, size_t why_size)
+{
+	if (vrs_eal_is_pci(c->device))
+		return foresee_pci(c->device, why, why_size);
+	if (strncmp(c->device, "net_af_packet", 13) == 0)
+		return foresee_af_packet(c->device, why, why_size);
+	return 0;
+}
+
+static void explain_pci(const char *device, const char *said, char *why, size_t why_size)
+{
+	bool vfio = access("/dev/vfio/vfio", R_OK | W_OK) == 0;
+
+	(void)snprintf(why, why_size,
+		"port %s: no driver took it%s%s; bind it first (dpdk-devbind.py --bind=vfio-pci "
+		"%.12s)%s",
+		device, said[0] != '\0' ? ": " : "", said, device,
+		vfio ? ""
+		     : "; /dev/vfio/vfio is not there for us: modprobe vfio-pci, and its group's "
+		       "file "
+		       "in /dev/vfio must be ours, with CAP_IPC_LOCK");
+}
+
+/* "net_af_packet0,iface=x" -> "af_packet". @return Whether it looks like that. */
+static bool driver_of(const char *device, char *out, size_t size)
+{
+	size_t n = strcspn(device, ",");
+
+	while (n > 0 && device[n - 1] >= '0' && device[n - 1] <= '9')
+		n--;
+	if (strncmp(device, "net_", 4) != 0 || n <= 4 || n - 4 >= size ||
+		strchr(device, '/') != NULL)
+		return false;
+	memcpy(out, device + 4, n - 4);
+	out[n - 4] = '\0';
+	return true;
+}
+
+/* Debian: librte_net_af_packet.so is in librte-net-af-packet23. */
+static void explain_missing(const char *device, char *why, size_t why_size)
+{
+	char driver[32], package[32];
+
+	if (!driver_of(device, driver, sizeof(driver))) {
+		(void)snprintf(why, why_size,
+			"port %s: no driver has this name: a virtual device is net_DRIVER and a "
+			"number "
+			"(net_af_packet0,iface=eth1), a PCI device its address (0000:01:00.0)",
+			device);
+		return;
+	}
+	(void)snprintf(package, sizeof(package), "%s", driver);
+	for (char *c = package; *c != '\0'; c++)
+		*c = *c == '_' ? '-' : *c;
+	(void)snprintf(why, why_size,
+		"port %s: DPDK %d.%02d here has no driver net_%s (librte_net_%s.so in %s; Debian's "
+		"package would be librte-net-%s23)",
+		device, RTE_VER_YEAR, RTE_VER_MONTH, driver, driver,
+		RTE_EAL_PMD_PATH[0] != '\0' ? RTE_EAL_PMD_PATH : "its plugins", package);
+}
+
+int vrs_port_explain_probe(const char *device, int err, char *why, size_t why_size)
+{
+	char said[400];
+
+	vrs_eal_complaints(said, sizeof(said));
+	if (vrs_eal_is_pci(device)) {
+		explain_pci(device, said, why, why_size);
+		return -ENODEV;
+	}
+	/* No bus knows the name. */
+	if (err == -EFAULT || strstr(said, "failed to parse device") != NULL) {
+		explain_missing(device, why, why_size);
+		return -ENODEV;
+	}
+	if (err == -ENOMEM)
+		return vrs_port_explain(device, "making it", err, why, why_size);
+	(void)snprintf(why, why_size, "port %s: its driver refuses: %s", device,
+		said[0] != '\0'             ? said
+			: vrs_eal_adopted() ? "see the host's DPDK log"
+					    : strerror(-err));
+	return err == -EINVAL ? -EINVAL : -ENODEV;
+}
+
+int vrs_port_explain(const char *device, const char *step, int err, char *why, size_t why_size)
+{
+	char said[400];
+	const char *hint = "";
+
+	vrs_eal_complaints(said, sizeof(said));
+	switch (err) {
+	case -ENOMEM:
+		hint = "; more memory: eal: [-m, MiB], or more free hugepages";
+		break;
+	case -EBUSY:
+		hint = "; the host application has started it: stop it first";
+		break;
+	case -EPERM:
+	case -EACCES:
+		hint = "; it needs CAP_NET_ADMIN, or root";
+		err = -EPERM;
+		break;
+	case -EINVAL:
+		break;
+	default:
+		err = -ENODEV;
+		break;
+	}
+	(void)snprintf(why, why_size, "port %s: %s: %s%s%s%s", device, step, strerror(-err),
+		said[0] != '\0' ? ": " : "", said, hint);
+	return err;
+}

@@ -1,0 +1,777 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vrs contributors
+ *
+ * A stack's poll: what was queued goes out, frames come in, in bursts; TCP looks at each; what that makes
+ * ready has its turn at the end of a burst (one ACK for all of it), and the wire is flushed.
+ *
+ * **Idling.** A thread that found nothing looks again for SPIN_US (a round trip on a fast link), then
+ * sleeps: until a port's interrupt where all ports have those, else in naps that grow from NAP_MIN_US to
+ * NAP_MAX_US, so that an idle thread costs its core about a hundredth. wake() ends a nap.
+ */
+
+#include "io/dpdk/stack.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "io/dpdk/stack_internal.h"
+#include "rib/base/clock.h"
+#include "rib/base/log.h"
+#include "rib/base/mem.h"
+
+enum {
+	SPIN_US = 20,
+	NAP_MIN_US = 50,
+	NAP_MAX_US = 1000,
+	PUBLISH_US = 1000,
+	HOLD_MAX = 1024, /* Frames, unless a wire says less. */
+};
+
+static uint64_t clock_us(const struct stack *s)
+{
+	const struct vrs_stack_config *c = &s->family->config;
+
+	return c->now_us != NULL ? c->now_us(c->clock_ctx) : vrs_now_ns() / 1000;
+}
+
+static bool is_virtual(const struct stack *s)
+{
+	return s->family->config.now_us != NULL;
+}
+
+/* --- endpoints --- */
+
+struct endpoint *vrs_stack_endpoint_find(const struct stack *s, const struct vrs_addr *local,
+	const struct vrs_addr *remote, bool removed)
+{
+	struct endpoint *e = s->endpoints;
+
+	while (e != NULL &&
+		!(e->removed == removed && vrs_addr_equal(&e->ep.remote, remote) &&
+			vrs_addr_equal(&e->ep.local, local)))
+		e = e->next;
+	return e;
+}
+
+static struct link *link_of(const struct stack *s, const struct vrs_addr *local)
+{
+	for (unsigned i = 0; i < s->family->n_ports; i++) {
+		struct link *l = &s->links[i];
+
+		for (unsigned k = 0; k < l->port->n_addresses; k++)
+			if (vrs_addr_equal(&l->port->addresses[k], local))
+				return l;
+	}
+	return NULL;
+}
+
+static int endpoint_add(struct vrs_transport *t, const struct vrs_endpoint *ep, void *user)
+{
+	struct stack *s = stack_of(t);
+	struct link *l = link_of(s, &ep->local);
+
+	if (l == NULL)
+		return -EADDRNOTAVAIL;
+	if (vrs_stack_endpoint(s, &ep->local, &ep->remote) != NULL)
+		return -EEXIST;
+	struct endpoint *e = vrs_mem_zalloc(VRS_MEM_SESSION, sizeof(*e));
+	if (e == NULL)
+		return -ENOMEM;
+	e->ep = *ep;
+	e->link = l;
+	e->user = user;
+	pthread_mutex_lock(&s->family->lock);
+	e->next = s->endpoints;
+	s->endpoints = e;
+	atomic_fetch_add(&s->family->generation, 1);
+	pthread_mutex_unlock(&s->family->lock);
+	return 0;
+}
+
+static bool has_conns(
+	const struct stack *s, const struct vrs_addr *local, const struct vrs_addr *remote)
+{
+	const struct vrs_conn *c = s->conns;
+
+	while (c != NULL &&
+		!(vrs_addr_equal(&c->key.remote, remote) && vrs_addr_equal(&c->key.local, local)))
+		c = c->next;
+	return c != NULL;
+}
+
+static void endpoint_drop(struct stack *s, struct endpoint *e)
+{
+	struct endpoint **at = &s->endpoints;
+
+	pthread_mutex_lock(&s->family->lock);
+	while (*at != e)
+		at = &(*at)->next;
+	*at = e->next;
+	atomic_fetch_add(&s->family->generation, 1);
+	pthread_mutex_unlock(&s->family->lock);
+	vrs_mem_free(VRS_MEM_SESSION, e, sizeof(*e));
+}
+
+void vrs_stack_endpoint_left(struct stack *s, const struct vrs_flow_key *key)
+{
+	struct endpoint *e;
+
+	if (s->n_removed == 0 || has_conns(s, &key->local, &key->remote))
+		return;
+	while ((e = vrs_stack_endpoint_find(s, &key->local, &key->remote, true)) != NULL) {
+		s->n_removed--;
+		endpoint_drop(s, e);
+	}
+}
+
+static void endpoint_remove(
+	struct vrs_transport *t, const struct vrs_addr *local, const struct vrs_addr *remote)
+{
+	struct stack *s = stack_of(t);
+	struct endpoint *e = vrs_stack_endpoint(s, local, remote);
+
+	if (e == NULL)
+		return;
+	if (s->family->n == 1 || !has_conns(s, local, remote)) {
+		endpoint_drop(s, e);
+		return;
+	}
+	s->n_removed++;
+	pthread_mutex_lock(&s->family->lock);
+	e->removed = true;
+	atomic_fetch_add(&s->family->generation, 1);
+	pthread_mutex_unlock(&s->family->lock);
+}
+
+/* --- counters --- */
+
+static uint64_t look(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void add_neigh(struct vrs_neigh_stat *sum, const struct vrs_neigh_stat *n)
+{
+	sum->requests += n->requests;
+	sum->answers += n->answers;
+	sum->announced += n->announced;
+	sum->learnt += n->learnt;
+	sum->changed += n->changed;
+	sum->ignored += n->ignored;
+	sum->failed += n->failed;
+	sum->conflicts += n->conflicts;
+	sum->pended += n->pended;
+	sum->dropped += n->dropped;
+	sum->full += n->full;
+	sum->entries += n->entries;
+}
+
+static void collect(const struct stack *s, struct vrs_stack_stat *out)
+{
+	*out = (struct vrs_stack_stat){
+		.tcp = s->tcp.stat,
+		.polls = look(&s->stat.polls),
+		.idle_polls = look(&s->stat.idle_polls),
+		.other = s->stat.other,
+		.not_ours = s->stat.not_ours,
+		.unknown = look(&s->stat.refused_unknown),
+		.no_conn = s->stat.no_flow,
+		.md5_bad = s->stat.md5_bad,
+		.md5_missing = s->stat.md5_missing,
+		.ttl_low = s->stat.ttl_low,
+		.handed = s->stat.handed,
+		.handed_full = s->stat.handed_full,
+		.echos = s->stat.echos,
+		.icmp_believed = s->stat.icmp_believed,
+		.icmp_ignored = s->stat.icmp_ignored,
+		.unresolved = s->stat.unresolved,
+	};
+	memcpy(out->bad, s->stat.bad, sizeof(out->bad));
+	for (unsigned i = 0; i < s->family->n_ports; i++) {
+		const struct vrs_wire *w = s->links[i].wire;
+		struct vrs_neigh_stat n;
+
+		vrs_neigh_stat(s->links[i].neigh, &n);
+		add_neigh(&out->neigh, &n);
+		out->frames[0] += w->stat.rx_frames;
+		out->frames[1] += w->stat.tx_frames;
+		out->bytes[0] += w->stat.rx_bytes;
+		out->bytes[1] += w->stat.tx_bytes;
+		out->tx_full += w->stat.tx_full;
+	}
+}
+
+/* The owner's counters, for others to look at: now and then, and before it sleeps. */
+static void publish(struct stack *s, bool now)
+{
+	if (!now && !is_virtual(s) && s->tcp.now_us - s->published_us < PUBLISH_US)
+		return;
+	s->published_us = s->tcp.now_us;
+	pthread_mutex_lock(&s->stat_lock);
+	collect(s, &s->published);
+	pthread_mutex_unlock(&s->stat_lock);
+}
+
+void vrs_stack_stat(const struct vrs_transport *t, struct vrs_stack_stat *out)
+{
+	struct stack *s = stack_of(t);
+
+	pthread_mutex_lock(&s->stat_lock);
+	*out = s->published;
+	pthread_mutex_unlock(&s->stat_lock);
+}
+
+/* --- polling --- */
+
+static void flush(struct stack *s)
+{
+	for (unsigned i = 0; i < s->family->n_ports; i++)
+		s->links[i].wire->ops->flush(s->links[i].wire);
+}
+
+/* Everything that may leave. @return false: a wire is full, some wait for it. */
+static bool send_out(struct stack *s)
+{
+	bool room = vrs_tcp_host_turn(&s->tcp);
+
+	flush(s);
+	(void)vrs_stack_bury(s);
+	return room;
+}
+
+/* A burst of every wire, to be looked at later. @return Frames that wait, other threads' included. */
+static size_t fetch(struct stack *s)
+{
+	size_t n = vrs_stack_has_handed(s);
+
+	for (unsigned i = 0; i < s->family->n_ports; i++) {
+		struct link *l = &s->links[i];
+
+		if (l->n_burst == 0 && !l->wire->deaf)
+			l->n_burst = l->wire->ops->rx(l->wire, l->burst, BURST);
+		n += l->n_burst;
+	}
+	return n;
+}
+
+/* Look at what was fetched. @return Frames. */
+static size_t take_in(struct stack *s)
+{
+	size_t total = vrs_stack_take_handed(s);
+
+	for (unsigned i = 0; i < s->family->n_ports; i++) {
+		struct link *l = &s->links[i];
+
+		for (unsigned k = 0; k < l->n_burst; k++)
+			vrs_stack_frame(s, l, &l->burst[k]);
+		total += l->n_burst;
+		l->n_burst = 0;
+	}
+	return total;
+}
+
+static size_t timers(struct stack *s)
+{
+	size_t n = vrs_tcp_host_advance(&s->tcp, clock_us(s));
+
+	for (unsigned i = 0; i < s->family->n_ports; i++)
+		vrs_neigh_advance(s->links[i].neigh, s->tcp.now_us);
+	return n;
+}
+
+/* Microseconds until something is due by itself, at most @p limit. */
+static uint64_t until_due(struct stack *s, uint64_t limit)
+{
+	uint64_t now = s->tcp.now_us, due = vrs_wheel_next(&s->tcp.wheel);
+
+	due = due == VRS_WHEEL_NEVER ? UINT64_MAX : due * 1000;
+	for (unsigned i = 0; i < s->family->n_ports; i++) {
+		struct link *l = &s->links[i];
+
+		due = VRS_MIN(due, vrs_neigh_next(l->neigh));
+		if (l->wire->ops->next_us != NULL)
+			due = VRS_MIN(due, l->wire->ops->next_us(l->wire));
+	}
+	return due <= now ? 0 : VRS_MIN(due - now, limit);
+}
+
+static void interrupts(struct stack *s, bool on)
+{
+	for (unsigned i = 0; i < s->family->n_ports; i++)
+		if (s->links[i].wire->ops->intr != NULL && !s->links[i].wire->deaf)
+			s->links[i].wire->ops->intr(s->links[i].wire, on);
+}
+
+static void sleep_us(struct stack *s, uint64_t us)
+{
+	struct timespec ts = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
+	struct epoll_event events[8];
+
+	/* What comes first wakes: a port, wake(), or the time. */
+	int n = epoll_pwait2(s->epoll_fd, events, 8, us == UINT64_MAX ? NULL : &ts, NULL);
+	for (int i = 0; i < n; i++) {
+		uint64_t count;
+
+		if (events[i].data.fd == s->wake_fd)
+			(void)!read(s->wake_fd, &count, sizeof(count));
+	}
+}
+
+/* Sleep, unless something has come before it was on to wake us: a port's interrupt, or another thread that
+ * looks whether we nap, after it has written (partner of wake_napping()). */
+static void doze(struct stack *s, uint64_t us)
+{
+	interrupts(s, true);
+	atomic_store(&s->napping, true);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (fetch(s) == 0) {
+		publish(s, true);
+		sleep_us(s, s->can_sleep ? us : VRS_MIN(us, s->nap_us));
+		s->nap_us = VRS_MIN(s->nap_us * 2, (uint32_t)NAP_MAX_US);
+	}
+	atomic_store(&s->napping, false);
+	interrupts(s, false);
+}
+
+/* Nothing has come: wait for it until @p deadline_us. */
+static void wait_for_frames(struct stack *s, uint64_t deadline_us)
+{
+	for (;;) {
+		uint64_t now = s->tcp.now_us = clock_us(s);
+		uint64_t left = deadline_us > now ? deadline_us - now : 0;
+		uint64_t wait = until_due(s, left);
+
+		stack_count(&s->stat.idle_polls, 1);
+		if (wait == 0)
+			return;
+		if (now - s->busy_us > SPIN_US)
+			break;
+		if (fetch(s) > 0)
+			return;
+	}
+	uint64_t left = deadline_us > s->tcp.now_us ? deadline_us - s->tcp.now_us : 0;
+	doze(s, until_due(s, left));
+}
+
+/* A wire takes nothing, perhaps for long: its link is down, or the other side of a shared memory gone. It does
+ * not say when there is room. */
+static void wait_for_room(struct stack *s, uint64_t deadline_us)
+{
+	uint64_t now = s->tcp.now_us = clock_us(s);
+	uint64_t left = until_due(s, deadline_us > now ? deadline_us - now : 0);
+
+	stack_count(&s->stat.idle_polls, 1);
+	if (now - s->busy_us <= SPIN_US)
+		return;
+	sleep_us(s, VRS_MIN(left, s->nap_us));
+	s->nap_us = VRS_MIN(s->nap_us * 2, (uint32_t)NAP_MAX_US);
+}
+
+static void attach(struct stack *s)
+{
+	const struct vrs_stack_config *c = &s->family->config;
+
+	s->attached = true;
+	if (c->attach != NULL)
+		c->attach(c->ctx);
+}
+
+static void note_busy(struct stack *s)
+{
+	s->busy_us = s->tcp.now_us;
+	s->nap_us = NAP_MIN_US;
+}
+
+static uint64_t deadline(const struct stack *s, int timeout_ms)
+{
+	return timeout_ms < 0 ? UINT64_MAX : s->tcp.now_us + (uint64_t)timeout_ms * 1000;
+}
+
+static void woke(struct stack *s)
+{
+	s->tcp.now_us = VRS_MAX(s->tcp.now_us, clock_us(s));
+	if (s->base.woke != NULL)
+		s->base.woke(s->base.woke_ctx);
+}
+
+static int poll_frames(struct vrs_transport *t, int timeout_ms)
+{
+	struct stack *s = stack_of(t);
+	uint64_t from = vrs_now_ns();
+
+	if (!s->attached)
+		attach(s);
+	s->tcp.now_us = VRS_MAX(s->tcp.now_us, clock_us(s));
+	stack_count(&s->stat.polls, 1);
+	bool room = send_out(s);
+	s->base.write_ns += vrs_now_ns() - from;
+	bool may_wait = timeout_ms != 0 && !is_virtual(s);
+	uint64_t until = deadline(s, timeout_ms);
+	if (fetch(s) == 0 && may_wait) {
+		if (!room)
+			wait_for_room(s, until);
+		else if (s->tcp.ready == NULL)
+			wait_for_frames(s, until);
+	}
+	woke(s);
+	/* After a stop: what came meanwhile goes before any timer. */
+	(void)fetch(s);
+	size_t n = take_in(s), done = n;
+	for (unsigned i = 1; n > 0 && i < ROUNDS; i++) {
+		(void)send_out(s);
+		(void)fetch(s);
+		n = take_in(s);
+		done += n;
+	}
+	done += timers(s);
+	(void)send_out(s);
+	publish(s, false);
+	if (done > 0)
+		note_busy(s);
+	return (int)done;
+}
+
+static void wake(struct vrs_transport *t)
+{
+	static const uint64_t one = 1;
+	int saved = errno;
+
+	(void)!write(stack_of(t)->wake_fd, &one, sizeof(one));
+	errno = saved;
+}
+
+/* --- the rest --- */
+
+static struct vrs_transport_wire wire_stat(const struct vrs_stack_stat *s)
+{
+	const struct vrs_tcp_stat *t = &s->tcp;
+	struct vrs_transport_wire w = {
+		.rx_frames = s->frames[0],
+		.tx_frames = s->frames[1],
+		.tx_full = s->tx_full,
+		.other = s->other,
+		.md5 = s->md5_bad + s->md5_missing,
+		.ttl_low = s->ttl_low,
+		.no_conn = s->no_conn,
+		.in_place = t->rx_in_place,
+		.stitched = t->rx_stitched,
+		.out_of_order = t->rx_out_of_order,
+		.duplicate = t->rx_duplicate,
+		.dropped = t->rx_dropped,
+		.copied = t->rx_copied,
+		.retransmits = t->retransmits,
+		.timeouts = t->rtos,
+		.probes = t->tlps,
+		.recoveries = t->recoveries,
+		.undone = t->undos,
+		.zero_windows = t->zero_windows,
+		.challenges = t->challenge_acks,
+		.unacceptable = t->rx_unacceptable,
+		.handed = s->handed,
+		.handed_full = s->handed_full,
+		.unresolved = s->unresolved,
+		.neighbors = s->neigh.entries,
+		.neighbors_failed = s->neigh.failed,
+		.neighbors_changed = s->neigh.changed,
+		.conflicts = s->neigh.conflicts,
+		.idle_polls = s->idle_polls,
+	};
+
+	for (unsigned i = 0; i < VRS_BAD_N; i++)
+		w.bad += s->bad[i];
+	return w;
+}
+
+static void stat(const struct vrs_transport *t, struct vrs_transport_stat *out)
+{
+	const struct stack *s = stack_of(t);
+	struct vrs_stack_stat seen;
+
+	vrs_stack_stat(t, &seen);
+	*out = (struct vrs_transport_stat){
+		.accepted = look(&s->stat.accepted),
+		.refused_unknown = look(&s->stat.refused_unknown),
+		.refused_crowd = look(&s->stat.refused_crowd),
+		.refused_idle = look(&s->stat.refused_idle),
+		.refused_want = look(&s->stat.refused_want),
+		.connects = look(&s->stat.connects),
+		.rx_bytes = seen.tcp.rx_bytes,
+		.tx_bytes = seen.tcp.tx_bytes,
+		.polls = look(&s->stat.polls),
+		.open = look(&s->stat.open),
+		.wire = wire_stat(&seen),
+	};
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+static void family_free(struct family *f)
+{
+	const struct vrs_stack_config c = f->config;
+
+	pthread_mutex_destroy(&f->lock);
+	for (unsigned i = 0; f->ports != NULL && i < f->n_ports; i++) {
+		struct vrs_dpdk_port *p = &f->ports[i];
+
+		vrs_mem_free(VRS_MEM_SESSION, p->addresses, p->n_addresses * sizeof(*p->addresses));
+		vrs_mem_free(VRS_MEM_SESSION, p->lens, p->n_addresses);
+	}
+	vrs_mem_free(VRS_MEM_SESSION, f->ports, f->n_ports * sizeof(*f->ports));
+	vrs_mem_free(VRS_MEM_SESSION, f->members, f->n * sizeof(struct stack *));
+	vrs_mem_free(VRS_MEM_SESSION, f->handovers, (size_t)f->n * f->n * sizeof(struct handover));
+	vrs_mem_free(VRS_MEM_SESSION, f, sizeof(*f));
+	if (c.last != NULL)
+		c.last(c.ctx);
+}
+
+static void family_leave(struct stack *s)
+{
+	struct family *f = s->family;
+
+	pthread_mutex_lock(&f->lock);
+	f->members[s->index] = NULL;
+	unsigned left = --f->n_left;
+	pthread_mutex_unlock(&f->lock);
+	if (left == 0)
+		family_free(f);
+}
+
+static void links_free(struct stack *s)
+{
+	for (unsigned i = 0; s->links != NULL && i < s->family->n_ports; i++) {
+		struct link *l = &s->links[i];
+
+		for (unsigned k = 0; k < l->n_burst; k++)
+			l->wire->ops->put(l->wire, &l->burst[k]);
+		vrs_neigh_free(l->neigh);
+		if (l->wire != NULL) {
+			l->wire->ops->flush(l->wire);
+			l->wire->ops->free(l->wire);
+		}
+	}
+	vrs_mem_free(VRS_MEM_SESSION, s->links, s->family->n_ports * sizeof(*s->links));
+}
+
+static void stack_free(struct vrs_transport *t)
+{
+	struct stack *s = stack_of(t);
+
+	while (s->conns != NULL)
+		vrs_stack_conn_free(s->conns);
+	(void)vrs_stack_bury(s);
+	while (s->endpoints != NULL)
+		endpoint_remove(t, &s->endpoints->ep.local, &s->endpoints->ep.remote);
+	if (s->links != NULL)
+		(void)vrs_stack_take_handed(s); /* Nobody's any more. */
+	links_free(s);
+	vrs_mem_free(VRS_MEM_SESSION, s->owners, OWNER_SLOTS * sizeof(*s->owners));
+	close_fd(s->epoll_fd);
+	close_fd(s->wake_fd);
+	pthread_mutex_destroy(&s->stat_lock);
+	family_leave(s);
+	vrs_mem_free(VRS_MEM_SESSION, s, sizeof(*s));
+}
+
+static const struct vrs_transport_ops stack_ops = {
+	.endpoint_add = endpoint_add,
+	.endpoint_remove = endpoint_remove,
+	.connect = vrs_stack_connect,
+	.send = vrs_stack_conn_send,
+	.queued = vrs_stack_conn_queued,
+	.resume = vrs_stack_conn_resume,
+	.pause = vrs_stack_conn_pause,
+	.close = vrs_stack_conn_close,
+	.info = vrs_stack_conn_info,
+	.poll = poll_frames,
+	.wake = wake,
+	.fd = NULL, /* A port without interrupts has nothing to wait for. */
+	.stat = stat,
+	.free = stack_free,
+};
+
+/* --- making --- */
+
+/* The wires are the stack's from here on. */
+static int links_new(struct stack *s, struct vrs_wire *const *wires)
+{
+	struct family *f = s->family;
+
+	s->links = vrs_mem_zalloc(VRS_MEM_SESSION, f->n_ports * sizeof(*s->links));
+	if (s->links == NULL)
+		return -ENOMEM;
+	for (unsigned i = 0; i < f->n_ports; i++)
+		s->links[i] = (struct link){
+			.wire = wires[i],
+			.index = i,
+			.port = &f->ports[i],
+			.vlan = f->ports[i].vlan,
+			.mtu = wires[i]->mtu,
+		};
+	return 0;
+}
+
+static void on_conflict(void *ctx, const struct vrs_addr *ours, const uint8_t mac[6])
+{
+	char text[VRS_ADDR_STRLEN];
+
+	vrs_log(VRS_LOG_WARNING, "%s is ours and also used by %02x:%02x:%02x:%02x:%02x:%02x",
+		vrs_addr_str(ours, text), mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+}
+
+static int links_start(struct stack *s)
+{
+	s->can_sleep = true;
+	for (unsigned i = 0; i < s->family->n_ports; i++) {
+		struct link *l = &s->links[i];
+		struct vrs_wire *w = l->wire;
+		struct epoll_event ev = {.events = EPOLLIN};
+
+		s->tcp.hold_max = VRS_MIN(s->tcp.hold_max, w->hold_max);
+		l->neigh = vrs_neigh_new(
+			&(struct vrs_neigh_config){
+				.wire = w,
+				.port = l->port,
+				.announce = s->index == 0,
+				.conflict = on_conflict,
+				.ctx = s,
+			},
+			s->tcp.now_us);
+		if (l->neigh == NULL)
+			return -ENOMEM;
+		int fd = ev.data.fd = w->ops->intr_fd != NULL ? w->ops->intr_fd(w) : -1;
+		if (fd < 0 || epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev) != 0)
+			s->can_sleep &= w->deaf;
+	}
+	return 0;
+}
+
+static int descriptors(struct stack *s)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+
+	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	s->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	ev.data.fd = s->wake_fd;
+	if (s->epoll_fd < 0 || s->wake_fd < 0 ||
+		epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->wake_fd, &ev) != 0)
+		return -errno;
+	return 0;
+}
+
+static int stack_new(struct family *f, unsigned index, struct vrs_transport **out)
+{
+	struct stack *s = vrs_mem_zalloc(VRS_MEM_SESSION, sizeof(*s));
+	const struct vrs_stack_config *c = &f->config;
+
+	if (s == NULL)
+		return -ENOMEM;
+	s->base.ops = &stack_ops;
+	pthread_mutex_init(&s->stat_lock, NULL);
+	s->family = f;
+	s->index = index;
+	s->wake_fd = s->epoll_fd = -1;
+	s->nap_us = NAP_MIN_US;
+	f->members[index] = s;
+	f->n_left++;
+	*out = &s->base;
+	vrs_tcp_host_init(&s->tcp, &vrs_stack_tcp_ops, clock_us(s), c->seed + index, HOLD_MAX);
+	if (f->n > 1)
+		s->owners = vrs_mem_zalloc(VRS_MEM_SESSION, OWNER_SLOTS * sizeof(*s->owners));
+	if (f->n > 1 && s->owners == NULL)
+		return -ENOMEM;
+	int err = links_new(s, c->wires + (size_t)index * c->n_ports);
+	if (err == 0)
+		err = descriptors(s);
+	return err != 0 ? err : links_start(s);
+}
+
+/* Ports as stacks need them: addresses and gateways are ours from here on. */
+static bool copy_ports(struct family *f, const struct vrs_stack_config *c)
+{
+	f->ports = vrs_mem_zalloc(VRS_MEM_SESSION, c->n_ports * sizeof(*f->ports));
+	for (unsigned i = 0; f->ports != NULL && i < c->n_ports; i++) {
+		struct vrs_dpdk_port *p = &f->ports[i];
+		size_t size = c->ports[i].n_addresses * sizeof(*p->addresses);
+
+		*p = c->ports[i];
+		p->device = p->exception_tap = NULL;
+		p->addresses = vrs_mem_alloc(VRS_MEM_SESSION, size);
+		p->lens = vrs_mem_alloc(VRS_MEM_SESSION, p->n_addresses);
+		if (p->addresses == NULL || p->lens == NULL)
+			return false;
+		memcpy(p->addresses, c->ports[i].addresses, size);
+		memcpy(p->lens, c->ports[i].lens, p->n_addresses);
+	}
+	return f->ports != NULL;
+}
+
+static struct family *family_new(const struct vrs_stack_config *c)
+{
+	struct family *f = vrs_mem_zalloc(VRS_MEM_SESSION, sizeof(*f));
+
+	if (f == NULL)
+		return NULL;
+	pthread_mutex_init(&f->lock, NULL);
+	f->config = *c;
+	f->n = c->n_threads;
+	f->n_ports = c->n_ports;
+	atomic_init(&f->generation, 1); /* 0: what a cache has at first. */
+	f->members = vrs_mem_zalloc(VRS_MEM_SESSION, f->n * sizeof(struct stack *));
+	if (f->n > 1)
+		f->handovers = vrs_mem_alloc_aligned(VRS_MEM_SESSION, VRS_CACHE_LINE,
+			(size_t)f->n * f->n * sizeof(struct handover));
+	if (!copy_ports(f, c) || f->members == NULL || (f->n > 1 && f->handovers == NULL)) {
+		f->config.last = NULL;
+		family_free(f);
+		return NULL;
+	}
+	for (unsigned i = 0; f->n > 1 && i < f->n * f->n; i++) {
+		atomic_init(&f->handovers[i].head, 0);
+		atomic_init(&f->handovers[i].tail, 0);
+	}
+	if (c->now_us == NULL) {
+		arc4random_buf(f->secret, sizeof(f->secret));
+		arc4random_buf(&f->config.seed, sizeof(f->config.seed));
+	} else {
+		memcpy(f->secret, &c->seed, sizeof(c->seed));
+	}
+	return f;
+}
+
+int vrs_stacks_new(const struct vrs_stack_config *c, struct vrs_transport **out)
+{
+	struct family *f = family_new(c);
+	unsigned made = 0;
+	int err = f == NULL ? -ENOMEM : 0;
+
+	for (unsigned i = 0; i < c->n_threads; i++) {
+		struct vrs_transport *t = NULL;
+
+		if (err == 0)
+			err = stack_new(f, i, &t);
+		if (t != NULL)
+			out[made++] = t;
+		if (t != NULL && stack_of(t)->links != NULL)
+			continue;
+		for (unsigned k = 0; k < c->n_ports; k++) /* Nobody has taken these. */
+			c->wires[i * c->n_ports + k]->ops->free(c->wires[i * c->n_ports + k]);
+	}
+	if (err == 0)
+		return 0;
+	for (unsigned i = 0; i < made; i++)
+		stack_free(out[i]);
+	if (made == 0 && f != NULL)
+		family_free(f);
+	else if (f == NULL && c->last != NULL)
+		c->last(c->ctx);
+	return err;
+}
