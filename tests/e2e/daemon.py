@@ -10,6 +10,8 @@ import subprocess
 import tempfile
 import time
 
+from carrier import carried
+
 # One virtual network with a subnet of appliances: how a configuration begins.
 NETWORK = """
 process: {stateDir: "{dir}", controlSocket: "{dir}/vrs.sock"}
@@ -20,17 +22,6 @@ virtualNetworks:
       - {name: RouteServerSubnet, addressPrefix: 10.0.0.0/26}
       - {name: nva, addressPrefix: 10.0.1.0/24}
 """
-
-
-def threaded(config):
-    """A configuration with as many I/O threads as VRS_IO_THREADS says, unless it says itself: so
-    any of these tests is one of several I/O threads as well. A text or data."""
-    n = os.environ.get("VRS_IO_THREADS")
-    if not n or "ioThreads" in str(config):
-        return config
-    if isinstance(config, str):
-        return config.replace("process: {", f"process: {{ioThreads: {n}, ", 1)
-    return {**config, "process": {**config["process"], "ioThreads": int(n)}}
 
 
 class Daemon:
@@ -49,7 +40,7 @@ class Daemon:
 
     def write(self, config):
         with open(f"{self.dir}/vrs.yaml", "w", encoding="utf-8") as f:
-            f.write(threaded(config.replace("{dir}", self.dir)))
+            f.write(carried(config.replace("{dir}", self.dir)))
 
     def log(self):
         with open(f"{self.dir}/log", encoding="utf-8") as f:

@@ -4,14 +4,16 @@
 
 import argparse
 import os
-import subprocess
 import sys
 import unittest
+
+import carrier
 
 
 def main(module, addresses):
     """Run the tests of `module` (its BUILD is set from --build, its LONG and SECONDS, where it has
-    them, from --long and --seconds) and print the closing line."""
+    them, from --long and --seconds) and print the closing line. Where `addresses` is None, the tests
+    make what they want, and namespaces that they name go away with the process."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
@@ -31,16 +33,21 @@ def main(module, addresses):
     if args.only:
         more += ["-k", args.only]
     if not args.inside:
-        os.execvp("unshare", ["unshare", "-n", sys.executable, os.path.abspath(module.__file__),
-                              "--inside", "--build", module.BUILD, *more])
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    for address in addresses:
-        subprocess.run(["ip", "addr", "add", f"{address}/{128 if ':' in address else 32}", "dev", "lo"], check=True)
+        os.execvp("unshare", ["unshare", "-n", *(["-m"] if addresses is None else []), sys.executable,
+                              os.path.abspath(module.__file__), "--inside", "--build", module.BUILD, *more])
+    if addresses is None:
+        os.makedirs("/run/netns", exist_ok=True)
+        carrier.command("mount", "-t", "tmpfs", "none", "/run/netns")
+        carrier.command("ip", "link", "set", "lo", "up")
+    else:
+        carrier.addresses_inside(addresses)
     loader = unittest.TestLoader()
     if args.only:
         loader.testNamePatterns = [f"*{args.only}*"]
     suite = loader.loadTestsFromModule(module)
     result = unittest.TextTestRunner(verbosity=2).run(suite)
     failed = len({str(t) for t, _ in result.failures + result.errors})
-    print(f"{result.testsRun - failed} passed, {failed} failed")
+    skipped = len(result.skipped)
+    print(f"{result.testsRun - failed - skipped} passed, {failed} failed"
+          + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed else 0

@@ -33,12 +33,16 @@ import threading
 import time
 import urllib.parse
 
-from daemon import threaded
+import carrier
+from carrier import carried
 
 ASN = 65515
 RS4 = ("10.0.0.4", "10.0.0.5")
 RS6 = ("fd00:db8::4", "fd00:db8::5")
 VNET = ("10.0.0.0/16", "fd00:db8::/48")
+OWN = [*(f"{a}/26" for a in RS4), *(f"{a}/64" for a in RS6)]
+GATEWAYS = ["10.0.0.1", "fd00:db8::1"]
+PORT = carrier.port("eth0", OWN, GATEWAYS)  # vrsd's, when DPDK carries it.
 DEADLINE = 30  # BIRD may wait 3 s before its first UPDATE, GoBGP 5 to 10 s before it connects
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -214,7 +218,7 @@ class Lab:
         self.dir = tempfile.mkdtemp(prefix=f"vrs-{name}-")
         self.prefix = f"vrs-{os.getpid()}-{next(_serial)}-"
         self.namespaces, self.daemons = [], []
-        self.links = itertools.count(1)
+        self.links, self.last_link = itertools.count(1), 0
         self.closing, self.closed = threading.Lock(), False
         self.open_labs.append(self)
         try:
@@ -262,7 +266,8 @@ class Lab:
     def host(self, name, addresses, gateways):
         """A namespace with a cable to the bridge; addresses with their lengths."""
         ns = self._namespace(name)
-        port = f"p{next(self.links)}"
+        self.last_link = next(self.links)
+        port = f"p{self.last_link}"
         run("ip", "-n", self.fabric, "link", "add", port, "type", "veth", "peer", "name", "eth0",
             "netns", ns)
         self._batch(self.fabric, f"link set {port} master br0", f"link set {port} up")
@@ -282,8 +287,10 @@ class Lab:
 
     def vrsd(self, connections, **options):
         """Start vrsd in its namespace, on both pairs of addresses."""
-        ns = self.host("vrsd", [f"{a}/26" for a in RS4] + [f"{a}/64" for a in RS6],
-                       ["10.0.0.1", "fd00:db8::1"])
+        ns = self.host("vrsd", [] if carrier.DPDK else OWN, [] if carrier.DPDK else GATEWAYS)
+        if carrier.DPDK:
+            carrier.plain_frames(f"p{self.last_link}", self.fabric)
+            self._sysctl(ns, "net/ipv6/conf/eth0/disable_ipv6", "1")
         daemon = Vrsd(self, ns, connections, **options)
         self.daemons.append(daemon)
         daemon.start()
@@ -422,7 +429,7 @@ class Vrsd:
     def write(self, text=None):
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(text if text is not None
-                    else json.dumps(threaded(self.document()), indent=1))
+                    else json.dumps(carried(self.document(), [PORT]), indent=1))
 
     def start(self):
         self.write()

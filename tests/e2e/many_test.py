@@ -23,7 +23,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import inside  # noqa: E402
-from daemon import threaded  # noqa: E402
+from carrier import carried  # noqa: E402
 from lab import UnixHTTP, wait_for  # noqa: E402
 
 PEERS, ASN, NETWORK = 500, 4200000000, "10.0.16.0/20"
@@ -54,7 +54,7 @@ class Many(unittest.TestCase):
                     {"name": f"nva{i}", "peerIp": f"10.0.{16 + i // 256}.{i % 256}",
                      "peerAsn": ASN + i, "passive": True} for i in range(PEERS)]}]}
         with open(f"{self.dir}/vrs.yaml", "w", encoding="ascii") as f:
-            json.dump(threaded(config), f)
+            json.dump(carried(config), f)
         self.log = open(f"{self.dir}/log", "w+", encoding="utf-8")
         self.addCleanup(self.log.close)
         self.daemon = subprocess.Popen(

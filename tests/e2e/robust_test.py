@@ -23,6 +23,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import carrier  # noqa: E402
 import inside  # noqa: E402
 from bystanders import BAD, SERVER, Bystanders, block, config  # noqa: E402
 from daemon import Daemon  # noqa: E402
@@ -95,7 +96,8 @@ class Hostile(Bystanders):
         socks = [knock() for _ in range(200)]
         self.daemon.wait(lambda: self.counter("connectionsRefusedCrowd")
                          + self.counter("connectionsAccepted") >= 202)
-        self.assertGreater(self.counter("connectionsRefusedCrowd"), 100)
+        # Our own TCP leaves a SYN too many unanswered: it comes again, when there may be room.
+        self.assertGreater(self.counter("connectionsRefusedCrowd"), 0 if carrier.DPDK else 100)
         self.assertLessEqual(self.n_fds(), self.fds + 10)
         for s in socks:
             s.close()
@@ -106,8 +108,16 @@ class Hostile(Bystanders):
         self.start()
         before = self.counter("connectionsRefused")
         for _ in range(1000):
+            if carrier.DPDK:  # Strangers hear nothing, not even a reset.
+                s = socket.socket()
+                s.bind(("10.0.1.9", 0))
+                s.setblocking(False)
+                self.assertNotEqual(s.connect_ex(SERVER), 0)
+                s.close()
+                continue
             knock("10.0.1.9").close()
-        self.daemon.wait(lambda: self.counter("connectionsRefused") == before + 1000)
+        self.daemon.wait(lambda: self.counter("connectionsRefused") >= before + 1000)
+        self.assertLessEqual(self.counter("connectionsRefused"), before + (2000 if carrier.DPDK else 1000))
 
     def test_open_and_away_500_times(self):
         self.start()
@@ -166,6 +176,7 @@ class Hostile(Bystanders):
 
     # Us.
 
+    @unittest.skipIf(carrier.DPDK, "connections of our own TCP are no descriptors")
     def test_no_descriptors_refuses_and_goes_on(self):
         self.start()
         control = http.client.HTTPConnection("vrs")
@@ -252,7 +263,7 @@ class Hostile(Bystanders):
         for offset in ("100000000", "1"):
             with tempfile.TemporaryDirectory(prefix="vrs-e2e-") as directory:
                 with open(f"{directory}/vrs.yaml", "w", encoding="ascii") as f:
-                    f.write(config(hold=3).replace("{dir}", directory))
+                    f.write(carrier.carried(config(hold=3).replace("{dir}", directory)))
                 p = subprocess.Popen(
                     ["unshare", "-T", "--monotonic", offset, f"{BUILD}/engine/vrsd", "--config",
                      f"{directory}/vrs.yaml"], stderr=subprocess.DEVNULL)
@@ -497,7 +508,7 @@ class Surroundings(unittest.TestCase):
         """vrsd with an unusual standard error serves its API and ends when told."""
         with tempfile.TemporaryDirectory(prefix="vrs-e2e-") as directory:
             with open(f"{directory}/vrs.yaml", "w", encoding="ascii") as f:
-                f.write(config().replace("{dir}", directory))
+                f.write(carrier.carried(config().replace("{dir}", directory)))
             p = subprocess.Popen(["sh", "-c", f'exec "$0" --config "$1" {close}',
                                   f"{BUILD}/engine/vrsd", f"{directory}/vrs.yaml"], stderr=stderr)
             try:
@@ -551,7 +562,7 @@ class Surroundings(unittest.TestCase):
     def test_a_full_disk_for_the_socket_is_said(self):
         with tempfile.TemporaryDirectory(prefix="vrs-e2e-") as directory:
             with open(f"{directory}/vrs.yaml", "w", encoding="ascii") as f:
-                f.write(config().replace("{dir}/vrs.sock", f"{directory}/full/vrs.sock")
+                f.write(carrier.carried(config()).replace("{dir}/vrs.sock", f"{directory}/full/vrs.sock")
                         .replace("{dir}", directory))
             os.mkdir(f"{directory}/full")
             r = subprocess.run(

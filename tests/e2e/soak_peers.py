@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 
-from daemon import threaded
+from carrier import carried
 from speaker import UPDATE, Speaker, attribute, message
 
 HOST = """
@@ -244,7 +244,7 @@ class HostRun(threading.Thread):
         for path, route, prefixes in zip(paths, ("", USER_ROUTE),
                                          ("10.0.0.0/16", "10.0.0.0/19, 10.0.32.0/23")):
             with open(path, "w", encoding="ascii") as f:
-                f.write(threaded(HOST.format(route=route, prefixes=prefixes)))
+                f.write(carried(HOST.format(route=route, prefixes=prefixes)))
         self.process = subprocess.Popen(
             [f"{self.build}/tests/e2e/soak_host", *paths, str(self.seed), str(self.n)], bufsize=0,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -24,7 +24,8 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import threaded  # noqa: E402
+import carrier  # noqa: E402
+from carrier import carried  # noqa: E402
 from speaker import Speaker, UPDATE  # noqa: E402
 
 ADDRESSES = ["10.0.0.4", "10.0.0.5", "10.0.1.4", "10.0.2.4"]
@@ -97,7 +98,7 @@ class Daemon:
         self.dir = tempfile.mkdtemp(prefix="vrsctl-test-")
         self.socket = f"{self.dir}/vrs.sock"
         with open(f"{self.dir}/vrs.yaml", "w", encoding="ascii") as f:
-            f.write(threaded(CONFIG.format(dir=self.dir)))
+            f.write(carried(CONFIG.format(dir=self.dir)))
         self.log = open(f"{self.dir}/log", "w", encoding="ascii")
         self.process = None
 
@@ -561,9 +562,7 @@ def main():
     if not args.inside:
         os.execvp("unshare", ["unshare", "-n", sys.executable, os.path.abspath(__file__),
                               "--inside", "--build", os.path.abspath(args.build)] + rest)
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    for a in ADDRESSES:
-        subprocess.run(["ip", "addr", "add", f"{a}/32", "dev", "lo"], check=True)
+    carrier.addresses_inside(ADDRESSES)
     DAEMON = Daemon(args.build)
     try:
         # wait is to stand a socket that is not there yet.
