@@ -48,6 +48,7 @@ struct own {
 struct vrs_neigh {
 	struct vrs_wire *wire;
 	void (*conflict)(void *ctx, const struct vrs_addr *ours, const uint8_t mac[6]);
+	void (*moved)(void *ctx);
 	void *ctx;
 	struct vrs_addr gateways[2];
 	uint16_t vlan;
@@ -301,11 +302,13 @@ static bool has_mac(const struct entry *e)
 
 static void set_mac(struct vrs_neigh *n, struct entry *e, const uint8_t mac[6])
 {
-	if (!has_mac(e))
-		n->stat.learnt++;
-	else
-		n->stat.changed += memcmp(e->mac, mac, 6) != 0;
+	bool known = has_mac(e), same = memcmp(e->mac, mac, 6) == 0;
+
+	n->stat.learnt += !known;
+	n->stat.changed += known && !same;
 	memcpy(e->mac, mac, 6);
+	if (n->moved != NULL && !(known && same))
+		n->moved(n->ctx);
 }
 
 /* An answer while we ask (RFC 4861 7.2.5). One that says it may not override says that its sender is
@@ -622,6 +625,7 @@ struct vrs_neigh *vrs_neigh_new(const struct vrs_neigh_config *c, uint64_t now_u
 		return NULL;
 	n->wire = c->wire;
 	n->conflict = c->conflict;
+	n->moved = c->moved;
 	n->ctx = c->ctx;
 	n->vlan = p->vlan;
 	n->next_us = UINT64_MAX;

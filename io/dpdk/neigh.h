@@ -56,6 +56,9 @@ struct vrs_neigh_config {
 	/** Another MAC says that an address of ours is its own; at most once in 10 s for an address. NULL: nobody
 	 *  wants to know. */
 	void (*conflict)(void *ctx, const struct vrs_addr *ours, const uint8_t mac[6]);
+	/** A neighbour is at another MAC now, or at one again: what waits for its answers may be sent again. NULL:
+	 *  nobody wants to know. */
+	void (*moved)(void *ctx);
 	void *ctx;
 };
 

@@ -627,6 +627,15 @@ static void on_conflict(void *ctx, const struct vrs_addr *ours, const uint8_t ma
 		vrs_addr_str(ours, text), mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
+/* Flows that have waited for a neighbour begin again at the next turn of the timers. */
+static void on_moved(void *ctx)
+{
+	struct stack *s = ctx;
+
+	for (struct vrs_conn *c = s->conns; c != NULL; c = c->next)
+		vrs_tcp_kick(&c->tcp);
+}
+
 static int links_start(struct stack *s)
 {
 	s->can_sleep = true;
@@ -642,6 +651,7 @@ static int links_start(struct stack *s)
 				.port = l->port,
 				.announce = s->index == 0,
 				.conflict = on_conflict,
+				.moved = on_moved,
 				.ctx = s,
 			},
 			s->tcp.now_us);

@@ -183,6 +183,9 @@ bool vrs_tcp_mtu(struct vrs_tcp *t, uint32_t seq, uint32_t mtu);
  *  Whether it was believed. */
 bool vrs_tcp_unreachable(struct vrs_tcp *t, uint32_t seq, int err);
 
+/** The path may be there again: what timed out is sent again now, not when its back-off is over. */
+void vrs_tcp_kick(struct vrs_tcp *t);
+
 /** @return Whether a SYN for a flow in TIME_WAIT may begin anew (RFC 6191). */
 bool vrs_tcp_may_recycle(const struct vrs_tcp *t, const struct vrs_tcp_segment *syn);
 

@@ -481,6 +481,14 @@ void vrs_tcp_on_rtx(struct vrs_timer *timer)
 	}
 }
 
+void vrs_tcp_kick(struct vrs_tcp *t)
+{
+	if (t->backoff == 0 || t->state == VRS_TCP_CLOSED || !vrs_timer_armed(&t->rtx))
+		return;
+	t->backoff = 0;
+	vrs_timer_arm(&t->host->wheel, &t->rtx, 1);
+}
+
 /* --- path MTU --- */
 
 bool vrs_tcp_mtu(struct vrs_tcp *t, uint32_t seq, uint32_t mtu)
