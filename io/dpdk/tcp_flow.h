@@ -30,8 +30,9 @@ struct vrs_tcp_sent {
 	uint64_t sent_us;  /* The last time, */
 	uint64_t first_us; /* and the first. */
 	uint32_t seq, size;
-	uint32_t next, prev; /* In the order of sending; places in the ring. */
-	uint8_t state;       /* enum sent_state */
+	uint32_t next,
+		prev;  /* Of those that are out, in the order of sending; places in the ring. */
+	uint8_t state; /* enum sent_state */
 	bool fin, retransmitted;
 };
 

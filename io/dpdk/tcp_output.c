@@ -307,7 +307,7 @@ static bool send_data(struct vrs_tcp *t)
 		t->host->ops->sent(t);
 	if (t->state == VRS_TCP_CLOSED)
 		return true;
-	if ((idle && sent_any(t)) || t->rtx_mode == RTX_NONE || t->rtx_mode == RTX_PERSIST ||
+	if ((idle && sent_any(t)) || t->rtx_mode == RTX_NONE ||
 		(t->snd_nxt != before && t->rtx_mode == RTX_TLP))
 		vrs_tcp_arm_rtx(t);
 	if (budget == 0)
@@ -353,7 +353,17 @@ static uint64_t probe_ms(const struct vrs_tcp *t)
 
 	if (t->sent_tail - t->sent_head == 1)
 		ms += TLP_ONE_MS;
-	return VRS_MIN(ms, rto_ms(t));
+	return ms;
+}
+
+/* Until the timeout: counted from the last progress, or from when the first one was sent last. A flow that goes
+ * on sending, into nowhere, puts it off no further. */
+static uint64_t timeout_ms(const struct vrs_tcp *t)
+{
+	uint64_t from = VRS_MAX(t->progress_us, sent_at(t, t->sent_head)->sent_us);
+	uint64_t due = from + rto_ms(t) * 1000;
+
+	return due > now_us(t) ? (due - now_us(t) + 999) / 1000 : 1;
 }
 
 static bool wants_probe(const struct vrs_tcp *t)
@@ -369,12 +379,12 @@ void vrs_tcp_arm_rtx(struct vrs_tcp *t)
 	if (t->state == VRS_TCP_SYN_SENT || t->state == VRS_TCP_SYN_RCVD) {
 		t->rtx_mode = RTX_SYN;
 		vrs_timer_arm(w, &t->rtx, rto_ms(t));
-	} else if (sent_any(t) && wants_probe(t)) {
-		t->rtx_mode = RTX_TLP;
-		vrs_timer_arm(w, &t->rtx, probe_ms(t));
 	} else if (sent_any(t)) {
-		t->rtx_mode = RTX_RTO;
-		vrs_timer_arm(w, &t->rtx, rto_ms(t));
+		uint64_t timeout = timeout_ms(t), probe = probe_ms(t);
+		bool probes = wants_probe(t) && probe < timeout;
+
+		t->rtx_mode = probes ? RTX_TLP : RTX_RTO;
+		vrs_timer_arm(w, &t->rtx, probes ? probe : timeout);
 	} else if (may_send_data(t) && (t->queue_end != t->snd_nxt) && !t->fin_sent) {
 		/* Data, and none of it out: the window is closed or silly. */
 		t->rtx_mode = RTX_PERSIST;
@@ -425,7 +435,8 @@ static void on_timeout(struct vrs_tcp *t)
 	vrs_tcp_sent_timeout(t);
 	back_off(t);
 	t->host->ops->suspect(t);
-	vrs_tcp_arm_rtx(t);
+	t->rtx_mode = RTX_RTO;
+	vrs_timer_arm(&t->host->wheel, &t->rtx, rto_ms(t));
 	vrs_tcp_ready(t);
 }
 

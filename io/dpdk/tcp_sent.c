@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vrs contributors
  *
- * What is in flight: a record for each segment, in a ring by sequence and in a list by time of
- * sending. A record is out, lost or SACKed; it is a whole segment, and a SACK block that covers
+ * What is in flight: a record for each segment, in a ring by sequence; those that are out also in a list by
+ * time of sending. A record is out, lost or SACKed; it is a whole segment, and a SACK block that covers
  * but a part of one says nothing about it.
  *
  * Losses are found by RACK (RFC 8985 section 6.2): a segment is lost when one that was sent later has
@@ -54,6 +54,27 @@ static void order_add(struct vrs_tcp *t, uint32_t i)
 	t->order_last = i;
 }
 
+/* Where its time of sending puts it. */
+static void order_insert(struct vrs_tcp *t, uint32_t i)
+{
+	struct vrs_tcp_sent *s = sent_at(t, i);
+	uint32_t after = t->order_last;
+
+	while (after != NOBODY && sent_at(t, after)->sent_us > s->sent_us)
+		after = sent_at(t, after)->prev;
+	uint32_t before = after != NOBODY ? sent_at(t, after)->next : t->order_first;
+	s->prev = after;
+	s->next = before;
+	if (after != NOBODY)
+		sent_at(t, after)->next = i;
+	else
+		t->order_first = i;
+	if (before != NOBODY)
+		sent_at(t, before)->prev = i;
+	else
+		t->order_last = i;
+}
+
 bool vrs_tcp_sent_room(struct vrs_tcp *t)
 {
 	uint32_t n = t->sent_tail - t->sent_head;
@@ -92,12 +113,13 @@ void vrs_tcp_sent_again(struct vrs_tcp *t, uint32_t i)
 {
 	struct vrs_tcp_sent *s = sent_at(t, i);
 
-	order_remove(t, i);
-	order_add(t, i);
 	if (s->state == SENT_LOST) {
 		t->n_lost--;
 		t->in_flight += s->size;
+	} else if (s->state == SENT_OUT) {
+		order_remove(t, i);
 	}
+	order_add(t, i);
 	s->state = SENT_OUT;
 	s->sent_us = now_us(t);
 	s->retransmitted = true;
@@ -112,12 +134,16 @@ void vrs_tcp_sent_clear(struct vrs_tcp *t)
 	t->in_flight = t->n_lost = t->n_sacked = 0;
 }
 
-static void mark_lost(struct vrs_tcp *t, struct vrs_tcp_sent *s)
+static void mark_lost(struct vrs_tcp *t, uint32_t i)
 {
+	struct vrs_tcp_sent *s = sent_at(t, i);
+
 	if (s->state == SENT_SACKED)
 		t->n_sacked--;
-	if (s->state == SENT_OUT)
+	if (s->state == SENT_OUT) {
 		t->in_flight -= s->size;
+		order_remove(t, i);
+	}
 	if (s->state != SENT_LOST)
 		t->n_lost++;
 	s->state = SENT_LOST;
@@ -244,10 +270,14 @@ static void note_sending(const struct vrs_tcp *t, struct ack *a, const struct vr
 		a->echoed_us = VRS_MAX(a->echoed_us, s->first_us);
 }
 
-static void deliver(struct vrs_tcp *t, struct ack *a, struct vrs_tcp_sent *s)
+static void deliver(struct vrs_tcp *t, struct ack *a, uint32_t i)
 {
-	if (s->state == SENT_OUT)
+	struct vrs_tcp_sent *s = sent_at(t, i);
+
+	if (s->state == SENT_OUT) {
 		t->in_flight -= s->size;
+		order_remove(t, i);
+	}
 	if (s->state == SENT_LOST)
 		t->n_lost--;
 	if (s->state != SENT_SACKED) {
@@ -276,8 +306,7 @@ static void take_acked(struct vrs_tcp *t, struct ack *a, uint32_t ack)
 			s->size -= part;
 			return;
 		}
-		deliver(t, a, s);
-		order_remove(t, t->sent_head);
+		deliver(t, a, t->sent_head);
 		t->sent_head++;
 	}
 }
@@ -291,7 +320,7 @@ static void take_block(struct vrs_tcp *t, struct ack *a, const struct vrs_tcp_sa
 			return;
 		if (s->state == SENT_SACKED || vrs_tcp_seq_before(s->seq, b->from))
 			continue;
-		deliver(t, a, s);
+		deliver(t, a, i);
 		a->newly_sacked += s->size;
 		s->state = SENT_SACKED;
 		t->n_sacked++;
@@ -363,17 +392,16 @@ static bool rack_detect(struct vrs_tcp *t)
 
 	if (t->rack_sent_us == 0)
 		return false;
-	for (uint32_t i = t->order_first; i != NOBODY; i = sent_at(t, i)->next) {
-		struct vrs_tcp_sent *s = sent_at(t, i);
+	for (uint32_t i = t->order_first, next; i != NOBODY; i = next) {
+		const struct vrs_tcp_sent *s = sent_at(t, i);
 
+		next = s->next;
 		if (s->sent_us > t->rack_sent_us ||
 			(s->sent_us == t->rack_sent_us &&
 				!vrs_tcp_seq_before(s->seq + s->size, t->rack_end)))
 			break;
-		if (s->state != SENT_OUT)
-			continue;
 		if (s->sent_us + limit <= now_us(t)) {
-			mark_lost(t, s);
+			mark_lost(t, i);
 			any = true;
 		} else {
 			wait = VRS_MAX(wait, s->sent_us + limit - now_us(t));
@@ -445,6 +473,7 @@ static void undo(struct vrs_tcp *t)
 		s->state = SENT_OUT;
 		t->n_lost--;
 		t->in_flight += s->size;
+		order_insert(t, i);
 	}
 	vrs_tcp_cc_undo(t);
 	t->recovery = RECOVERY_NONE;
@@ -463,8 +492,6 @@ static bool count_duplicates(struct vrs_tcp *t, const struct ack *a, bool duplic
 {
 	if (t->sack_on || !sent_any(t))
 		return false;
-	struct vrs_tcp_sent *s = sent_at(t, t->sent_head);
-
 	if (duplicate) {
 		if (t->dupacks < UINT8_MAX)
 			t->dupacks++;
@@ -477,8 +504,8 @@ static bool count_duplicates(struct vrs_tcp *t, const struct ack *a, bool duplic
 		return false;
 	}
 	/* Three duplicates, or a partial ACK. */
-	if (s->state == SENT_OUT)
-		mark_lost(t, s);
+	if (sent_at(t, t->sent_head)->state == SENT_OUT)
+		mark_lost(t, t->sent_head);
 	return true;
 }
 
@@ -512,7 +539,7 @@ static void reneged(struct vrs_tcp *t)
 {
 	for (uint32_t i = t->sent_head; i != t->sent_tail; i++)
 		if (sent_at(t, i)->state == SENT_SACKED)
-			mark_lost(t, sent_at(t, i));
+			mark_lost(t, i);
 	t->host->stat.renegs++;
 }
 
@@ -590,7 +617,7 @@ void vrs_tcp_sent_timeout(struct vrs_tcp *t)
 		reneged(t);
 	for (uint32_t i = t->sent_head; i != t->sent_tail; i++)
 		if (sent_at(t, i)->state == SENT_OUT)
-			mark_lost(t, sent_at(t, i));
+			mark_lost(t, i);
 	if (!again) {
 		t->undo_possible = t->ts_on && t->recovery == RECOVERY_NONE;
 		t->undo_ts = ts_at(t, now_us(t));
@@ -620,7 +647,7 @@ void vrs_tcp_sent_recut(struct vrs_tcp *t)
 			return;
 		}
 		vrs_tcp_sent_add(t, from, size, fin && from + size == to);
-		mark_lost(t, sent_at(t, t->sent_tail - 1));
+		mark_lost(t, t->sent_tail - 1);
 		sent_at(t, t->sent_tail - 1)->retransmitted = true;
 		from += size;
 	}

@@ -234,6 +234,40 @@ static void the_timeout_follows_the_round_trip(void **state) /* RFC 6298 section
 	end(&l);
 }
 
+static void sending_on_does_not_put_the_timeout_off(void **state)
+{
+	struct tcp_lab l;
+
+	lab_open(&l, &plain);
+	for (unsigned i = 0; i < 60;
+		i++) { /* Every 10 ms into nowhere; a probe would be 22 ms after the last. */
+		lab_send(&l, 10);
+		lab_wait(&l, 10);
+	}
+	assert_true(l.host.stat.rtos > 0);
+	end(&l);
+}
+
+static void what_comes_in_does_not_put_the_probe_of_a_window_off(void **state)
+{
+	struct tcp_lab l;
+	struct vrs_tcp_segment s;
+
+	lab_open(&l, &plain);
+	s = lab_segment(&l, ACK, 1, 1, 0);
+	s.window = 0;
+	lab_feed(&l, &s);
+	lab_send(&l, 1000);
+	for (unsigned i = 0; i < 100; i++) {
+		s = lab_segment(&l, ACK, 1 + 100 * i, 1, 100);
+		s.window = 0;
+		lab_feed(&l, &s);
+		lab_wait(&l, 10);
+	}
+	assert_true(l.host.stat.zero_windows >= 2);
+	end(&l);
+}
+
 /* --- losses --- */
 
 static void a_hole_that_sack_shows_is_filled_at_once(void **state)
@@ -593,6 +627,8 @@ int main(void)
 		cmocka_unit_test(a_timeout_sends_the_first_again_and_backs_off),
 		cmocka_unit_test(a_peer_that_never_answers_is_given_up),
 		cmocka_unit_test(the_timeout_follows_the_round_trip),
+		cmocka_unit_test(sending_on_does_not_put_the_timeout_off),
+		cmocka_unit_test(what_comes_in_does_not_put_the_probe_of_a_window_off),
 		cmocka_unit_test(a_hole_that_sack_shows_is_filled_at_once),
 		cmocka_unit_test(many_holes_are_filled_within_what_leaves),
 		cmocka_unit_test(a_lost_retransmission_is_found_too),
