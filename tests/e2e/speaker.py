@@ -108,12 +108,16 @@ class Speaker:
             caps += bytes([1, 4, 0, 2, 0, 1])
         return caps + bytes([2, 0]) if self.refresh else caps
 
+    def connect(self):
+        """A socket to the peer."""
+        return socket.create_connection((self.peer, self.port), 2, (self.local, 0))
+
     def open(self, timeout=15):
         """Connect, exchange OPEN and KEEPALIVE, read on in a thread."""
-        deadline = time.monotonic() + timeout
+        deadline, last = time.monotonic() + timeout, None
         while True:
             try:
-                self.sock = socket.create_connection((self.peer, self.port), 2, (self.local, 0))
+                self.sock = self.connect()
                 self.sock.settimeout(max(0.1, deadline - time.monotonic()))
                 caps = self.capabilities()
                 ident = ipaddress.ip_address(self.local).packed
@@ -124,11 +128,11 @@ class Speaker:
                     self.sock.sendall(message(KEEPALIVE))
                     if self._read()[0] == KEEPALIVE:
                         break
-            except OSError:
-                pass
+            except OSError as e:
+                last = e
             self.close()
             if time.monotonic() > deadline:
-                raise TimeoutError(f"no session from {self.local} to {self.peer}")
+                raise TimeoutError(f"no session from {self.local} to {self.peer}: {last}")
             time.sleep(0.05)
         self.sock.settimeout(None)
         self.reader = threading.Thread(target=self._read_on, daemon=True)
