@@ -5,8 +5,8 @@
  * ready has its turn at the end of a burst (one ACK for all of it), and the wire is flushed.
  *
  * **Idling.** A thread that found nothing looks again for SPIN_US (a round trip on a fast link), then
- * sleeps: until a port's interrupt where all ports have those, else in naps that grow from NAP_MIN_US to
- * NAP_MAX_US, so that an idle thread costs its core about a hundredth. wake() ends a nap.
+ * sleeps: until a port's interrupt where all ports have those, else in naps of an eighth of the time that
+ * nothing has come, NAP_MAX_US at most: an idle thread costs its core about a hundredth. wake() ends a nap.
  */
 
 #include "io/dpdk/stack.h"
@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -322,6 +323,15 @@ static void sleep_us(struct stack *s, uint64_t us)
 	}
 }
 
+/* How long to look away: an eighth of how long nothing has come, so that what comes at last is that much later
+ * at most: a peer's round trip is not made longer than that by us. */
+static uint64_t nap_us(const struct stack *s)
+{
+	uint64_t idle = s->tcp.now_us - s->busy_us;
+
+	return VRS_MIN(VRS_MAX(idle / 8, (uint64_t)NAP_MIN_US), (uint64_t)NAP_MAX_US);
+}
+
 /* Sleep, unless something has come before it was on to wake us: a port's interrupt, or another thread that
  * looks whether we nap, after it has written (partner of wake_napping()). */
 static void doze(struct stack *s, uint64_t us)
@@ -331,8 +341,7 @@ static void doze(struct stack *s, uint64_t us)
 	atomic_thread_fence(memory_order_seq_cst);
 	if (fetch(s) == 0) {
 		publish(s, true);
-		sleep_us(s, s->can_sleep ? us : VRS_MIN(us, s->nap_us));
-		s->nap_us = VRS_MIN(s->nap_us * 2, (uint32_t)NAP_MAX_US);
+		sleep_us(s, s->can_sleep ? us : VRS_MIN(us, nap_us(s)));
 	}
 	atomic_store(&s->napping, false);
 	interrupts(s, false);
@@ -368,8 +377,7 @@ static void wait_for_room(struct stack *s, uint64_t deadline_us)
 	stack_count(&s->stat.idle_polls, 1);
 	if (now - s->busy_us <= SPIN_US)
 		return;
-	sleep_us(s, VRS_MIN(left, s->nap_us));
-	s->nap_us = VRS_MIN(s->nap_us * 2, (uint32_t)NAP_MAX_US);
+	sleep_us(s, VRS_MIN(left, nap_us(s)));
 }
 
 static void attach(struct stack *s)
@@ -377,6 +385,9 @@ static void attach(struct stack *s)
 	const struct vrs_stack_config *c = &s->family->config;
 
 	s->attached = true;
+	/* A nap shall be as long as it is said: the kernel's slack of 50 us would double the short ones. */
+	if (!is_virtual(s) && !s->can_sleep)
+		(void)prctl(PR_SET_TIMERSLACK, 1000ul);
 	if (c->attach != NULL)
 		c->attach(c->ctx);
 }
@@ -384,7 +395,6 @@ static void attach(struct stack *s)
 static void note_busy(struct stack *s)
 {
 	s->busy_us = s->tcp.now_us;
-	s->nap_us = NAP_MIN_US;
 }
 
 static uint64_t deadline(const struct stack *s, int timeout_ms)
@@ -689,7 +699,6 @@ static int stack_new(struct family *f, unsigned index, struct vrs_transport **ou
 	s->family = f;
 	s->index = index;
 	s->wake_fd = s->epoll_fd = -1;
-	s->nap_us = NAP_MIN_US;
 	f->members[index] = s;
 	f->n_left++;
 	*out = &s->base;

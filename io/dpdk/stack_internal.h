@@ -110,7 +110,6 @@ struct stack {
 	_Atomic bool napping;     /* Whoever hands a frame over has to wake it. */
 	bool attached, can_sleep; /* can_sleep: every port says when frames have come. */
 	uint64_t busy_us;         /* When something was done last. */
-	uint32_t nap_us;
 	pthread_mutex_t stat_lock;
 	struct vrs_stack_stat published; /* Under the lock. */
 	uint64_t published_us;
