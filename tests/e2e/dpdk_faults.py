@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vrs contributors
+"""Faults on the way and on either side, while tables are on their way: who keeps a session, who loses it, and how soon
+it is back."""
+
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+from dpdk_lab import OTHER, PEER, US, Wired, drain, ip, is_long, ours, sysctl
+
+N = 400000 if is_long() else 200000
+HOLD = 4
+MACS = ("02:00:00:00:0a:01", "02:00:00:00:0a:02")
+
+
+class Faults(Wired):
+    """See the module. The feed at PEER sends, the one at OTHER listens."""
+
+    def start(self, hold=180, where=None, **how):
+        self.d = self.vrsd([{"peerIp": PEER, "holdSeconds": hold}, {"peerIp": OTHER, "holdSeconds": hold}], where, **how)
+        self.listener = self.feed(OTHER)
+        self.until("the listener is up", lambda: self.d.is_up(OTHER), 20)
+        return self.d
+
+    def under_way(self, n=N, **how):
+        """A feed in the middle of its table."""
+        f = self.feed(PEER, n, **how)
+        self.until("under way", lambda: n // 20 < self.d.session(PEER)["prefixesReceived"], 30, 0.005)
+        self.assertLess(self.d.session(PEER)["prefixesReceived"], n, "too fast for this test")
+        return f
+
+    def all_there(self, n=N, sessions=1):
+        """Exactly, on all sides. Returns the seconds."""
+        took = self.received(self.d, PEER, n)
+        took += self.until("all is told", lambda: self.listener.held() == n + 1, 60, 0.05)
+        self.assertEqual(self.d.session(PEER)["timesEstablished"], sessions)
+        return took
+
+    # --- the link ---
+
+    def test_a_link_that_comes_back_in_time_costs_no_session(self):
+        self.wire()
+        d = self.start()
+        self.under_way()
+        ip("link", "set", "vrs1", "down")
+        time.sleep(1)  # What is under test is a time.
+        ip("link", "set", "vrs1", "up")
+        took = self.all_there()
+        c = d.counters()
+        self.assertEqual(c["sessionsLost"], 0)
+        self.say(f"link away for 1 s: all there {took:.1f} s later; retransmits {c['retransmits']}, "
+                 f"timeouts {c['retransmitTimeouts']}")
+
+    def test_a_link_away_for_longer_than_the_hold_time_ends_sessions_until_it_is_back(self):
+        self.wire()
+        d = self.start(HOLD)
+        self.feed(PEER, N)
+        self.all_there()
+        ip("link", "set", "vrs1", "down")
+        before = d.cpu_seconds()
+        took = self.until("the hold timer ends it", lambda: not d.is_up(PEER) and not d.is_up(OTHER), 3 * HOLD, 0.1)
+        busy = (d.cpu_seconds() - before) / took
+        error = d.session(PEER)["lastError"]
+        self.assertEqual((error["code"], error["direction"]), (4, "sent"))
+        self.assertEqual(d.session(PEER)["prefixesReceived"], 0)
+        ip("link", "set", "vrs1", "up")
+        back = self.all_there(sessions=2)
+        self.say(f"link away: hold timer after {took:.1f} s ({100 * busy:.0f} % of a core meanwhile), all there again "
+                 f"{back:.1f} s after it is back")
+        if not d.sanitized():
+            self.assertLess(busy, 0.5)
+
+    # --- neighbors ---
+
+    def move(self):
+        """The peers' MAC is another one, and they do not say so."""
+        ip("link", "set", "vrs0", "address", MACS[1])
+
+    def test_a_neighbor_whose_mac_changes_while_it_sends_is_found_again(self):
+        self.cable("vrs0", "vrs1", "address", MACS[0])
+        self.home("vrs0", PEER, OTHER)
+        self.start()
+        self.under_way()
+        self.move()
+        took = self.all_there()
+        c = self.d.counters()
+        self.assertEqual((c["sessionsLost"], c["neighborsChanged"]), (0, 2))
+        self.say(f"MAC of both peers changed: all there {took:.1f} s later")
+        self.assertLess(took, 20)
+
+    def test_a_neighbor_whose_mac_changes_while_it_listens_is_found_again(self):
+        self.cable("vrs0", "vrs1", "address", MACS[0])
+        self.home("vrs0", PEER, OTHER)
+        self.start()
+        speaker = self.speaker(PEER)
+        speaker.announce(["198.51.100.0/24"])
+        self.until("told", lambda: self.listener.held() == 2, 10)
+        self.move()
+        began = time.monotonic()
+        speaker.announce(["198.51.101.0/24"])
+        # What is not acknowledged to the kernel it sends again; who is told, is found by what is not acknowledged to us.
+        self.until("told", lambda: self.listener.held() == 3, 30)
+        self.assertEqual(self.d.counter("sessionsLost"), 0)
+        self.say(f"MAC changed while nothing went on: the next prefix took {time.monotonic() - began:.1f} s")
+
+    def router(self, name, mac, up):
+        """A router between vrsd's link and the peers'."""
+        self.namespace(name)
+        for leg, (port, address) in enumerate((("s", "10.0.0.1/26"), ("f", "10.0.1.1/24"))):
+            self.cable(f"{name}{port}", f"{name}{port}x")
+            ip("link", "set", f"{name}{port}", "master", "brs" if leg == 0 else "brf")
+            ip("link", "set", f"{name}{port}x", "netns", name)
+            ip("link", "set", f"{name}{port}x", "address", f"{mac}{leg}", "arp", "on", "down", namespace=name)
+            ip("addr", "add", address, "dev", f"{name}{port}x", namespace=name)
+            if up:
+                ip("link", "set", f"{name}{port}x", "up", namespace=name)
+        sysctl("net/ipv4/ip_forward", 1, name)
+
+    def switches(self):
+        """Two, brs for vrsd and brf for peers."""
+        self.cable("vrs0", "vrs1")
+        self.bridge("brs", "vrs0")
+        self.bridge("brf")
+
+    def far(self, name, mac, *addresses, bridge="brf", length=24):
+        """A host on a switch."""
+        self.namespace(name)
+        self.cable(f"{name}0", f"{name}1")
+        ip("link", "set", f"{name}0", "master", bridge)
+        ip("link", "set", f"{name}1", "netns", name)
+        ip("link", "set", f"{name}1", "address", mac, "arp", "on", namespace=name)
+        for a in addresses:
+            ip("addr", "add", f"{a}/{length}", "dev", f"{name}1", namespace=name)
+        ip("link", "set", f"{name}1", "up", namespace=name)
+        return name
+
+    def test_a_gateway_that_another_replaces_costs_no_session(self):
+        self.switches()
+        self.router("ra", "02:00:00:00:1a:0", True)
+        self.router("rb", "02:00:00:00:1b:0", False)
+        self.far("far", MACS[0], PEER, OTHER)
+        ip("route", "add", "default", "via", "10.0.1.1", namespace="far")
+        self.d = self.vrsd(ports=[ours(addresses=[f"{US}/26"], gateway="10.0.0.1")])
+        self.listener = self.feed(OTHER, namespace="far")
+        self.until("the listener is up", lambda: self.d.is_up(OTHER), 20)
+        self.under_way(namespace="far")
+        for leg in "sf":
+            ip("link", "set", f"ra{leg}x", "down", namespace="ra")
+            ip("link", "set", f"rb{leg}x", "up", namespace="rb")
+        took = self.all_there()
+        c = self.d.counters()
+        self.assertEqual((c["sessionsLost"], c["neighborsChanged"]), (0, 1))
+        self.say(f"another gateway: all there {took:.1f} s later")
+        self.assertLess(took, 60)
+
+    def test_somebody_else_with_our_address_is_warned_of_and_answered(self):
+        self.wire()
+        d = self.start()
+        wire = self.packets("vrs0")
+        mac = bytes.fromhex("0200000000aa")
+        claim = struct.pack("!HHBBH", 1, 0x800, 6, 4, 1) + mac + socket.inet_aton(US) + bytes(6) + socket.inet_aton(US)
+        wire.send(b"\xff" * 6 + mac + b"\x08\x06" + claim)
+        self.until("counted", lambda: d.counter("addressConflicts") == 1, 10)
+        self.until("warned of", lambda: "02:00:00:00:00:aa" in d.log(), 10)
+        said = next(line for line in d.log().splitlines() if "02:00:00:00:00:aa" in line)
+        self.assertIn("warning", said)
+        self.assertIn(US, said)
+        ours_said = [f for f in drain(wire, 0.5) if f[12:14] == b"\x08\x06" and f[28:32] == socket.inet_aton(US)
+                     and f[:6] == b"\xff" * 6]
+        self.assertGreaterEqual(len(ours_said), 1)
+        for _ in range(100):
+            wire.send(b"\xff" * 6 + mac + b"\x08\x06" + claim)
+        self.until("counted", lambda: d.counter("addressConflicts") == 101, 10)
+        self.assertLessEqual(len([f for f in drain(wire, 0.5) if f[12:14] == b"\x08\x06" and f[:6] == b"\xff" * 6]), 1)
+        self.assertTrue(d.is_up(OTHER))
+
+    # --- the other host ---
+
+    def test_a_peer_whose_host_reboots_is_taken_again(self):
+        """It goes without a word, and comes back with another table."""
+        hold = 9
+        self.switches()
+        ip("link", "set", "vrs0", "master", "brf")
+        self.far("one", MACS[0], PEER, length=16)
+        self.far("two", MACS[1], OTHER, length=16)
+        self.d = self.vrsd([{"peerIp": PEER, "holdSeconds": hold}, {"peerIp": OTHER}])
+        self.listener = self.feed(OTHER, namespace="two")
+        old = self.feed(PEER, 1000, namespace="one")
+        self.received(self.d, PEER, 1000)
+        ip("link", "set", "one0", "down")
+        old.kill()
+        ip("link", "del", "one0")
+        ip("netns", "del", "one")
+        self.far("one", MACS[0], PEER, length=16)
+        began = time.monotonic()
+        self.feed(PEER, 500, seed=5, namespace="one")
+        self.received(self.d, PEER, 500, 4 * hold)
+        took = time.monotonic() - began
+        self.assertEqual(self.d.session(PEER)["timesEstablished"], 2)
+        self.until("all is told", lambda: self.listener.held() == 501, 20)
+        self.say(f"reboot of a peer's host, hold time 9 s: its new table was there after {took:.1f} s")
+        self.assertLess(took, 12)
+
+    def test_a_new_connection_from_the_port_of_the_old_one_replaces_it(self):
+        """What a host does that has lost its memory: a SYN for a connection that is there. It gets a challenge ACK,
+        says RST to that, and its next SYN is taken (RFC 5961 section 4)."""
+        self.wire()
+        self.start()
+        old = self.speaker(PEER, source_port=50179)
+        old.announce(["198.51.100.0/24"])
+        self.received(self.d, PEER, 1)
+        # So that it ends without a word: nothing leaves any more while it is closed.
+        ip("link", "set", "vrs0", "down")
+        old.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        old.close()
+        self.until("nothing of it is left", lambda: ":50179" not in subprocess.run(
+            ["ss", "-tan"], capture_output=True, text=True, timeout=10, check=True).stdout, 10)
+        ip("link", "set", "vrs0", "up")
+        self.until("a way", lambda: "vrs0" in ip("route"), 10)
+        began = time.monotonic()
+        new = self.speaker(PEER, source_port=50179)
+        new.announce(["198.51.101.0/24"])
+        self.until("taken", lambda: self.d.session(PEER)["timesEstablished"] == 2
+                   and self.d.session(PEER)["prefixesReceived"] == 1, 10)
+        self.assertGreaterEqual(self.d.counter("challengeAcks"), 1)
+        self.say(f"the same port again: taken after {time.monotonic() - began:.1f} s")
+
+    # --- our own ---
+
+    def test_vrsd_killed_and_started_again_has_its_peers_back_soon(self):
+        self.wire()
+        d = self.start(9)
+        self.feed(PEER, N)
+        self.all_there()
+        d.kill()
+        d.start()
+        began = time.monotonic()
+        self.until("the old connections are refused", lambda: d.counter("segmentsWithoutConnection") >= 2, 10)
+        refused = time.monotonic() - began
+        self.all_there()
+        self.say(f"vrsd killed: peers were told by RST {refused:.1f} s after its start, all there again after "
+                 f"{time.monotonic() - began:.1f} s")
+
+    def test_a_stop_of_two_seconds_loses_nothing(self):
+        self.wire()
+        d = self.start()
+        self.under_way()
+        d.process.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(2)  # What is under test is a time.
+        finally:
+            d.process.send_signal(signal.SIGCONT)
+        took = self.all_there()
+        self.assertEqual(d.counter("sessionsLost"), 0)
+        self.say(f"stopped for 2 s: all there {took:.1f} s later, retransmits {d.counter('retransmits')}")
+
+

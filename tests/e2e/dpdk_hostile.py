@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vrs contributors
+"""Frames that nobody should send, made by scapy: a session of a real peer stays up, its routes stay, memory does not grow,
+what happened is counted, and strangers hear nothing.
+"""
+
+import json
+import logging
+import os
+import random
+import socket
+import struct
+import sys
+import time
+
+from dpdk_lab import OTHER, PEER, STRANGER, US, Wired, drain, ip
+from speaker import KEEPALIVE, heard, message
+
+try:
+    import scapy  # noqa: F401
+except ImportError:
+    sys.path.append("/usr/lib/python3/dist-packages")  # Debian's, for a Python that is not.
+try:
+    logging.getLogger("scapy").setLevel(logging.ERROR)
+    from scapy.layers.inet import ICMP, IP, TCP, fragment
+    from scapy.layers.inet6 import (ICMPv6ND_NA, ICMPv6NDOptDstLLAddr, IPv6)
+    from scapy.layers.l2 import ARP, Ether
+    from scapy.packet import Raw
+    SCAPY = True
+except ImportError:
+    SCAPY = False
+
+SEED = int(os.environ.get("VRS_SEED", "1"))
+EVIL_MAC = "02:00:00:00:00:ee"
+FLOOD = 10000
+
+
+def mac_of(interface):
+    return json.loads(ip("-j", "link", "show", interface))[0]["address"]
+
+
+def checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total & 0xffff) + (total >> 16)
+    return ~((total & 0xffff) + (total >> 16)) & 0xffff
+
+
+def syn(ethernet, source, port, seq):
+    """A SYN as a frame: scapy is slow for 10,000."""
+    addresses = socket.inet_aton(source) + socket.inet_aton(US)
+    tcp = struct.pack("!HHIIBBHHH", port, 179, seq, 0, 0x60, 2, 64000, 0, 0) + b"\2\4\5\xb4"
+    sum_tcp = checksum(addresses + struct.pack("!BBH", 0, 6, len(tcp)) + tcp)
+    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0x4000, 64, 6, 0) + addresses
+    header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
+    return ethernet + header + tcp[:16] + struct.pack("!H", sum_tcp) + tcp[18:]
+
+
+class Hostile(Wired):
+    """See the module. `peer` has a route and is attacked, `bystander` is told of it."""
+
+    def setUp(self):
+        super().setUp()
+        if not SCAPY:
+            self.skipTest("no python3-scapy")
+        self.wire()
+        self.d = self.vrsd()
+        self.bystander = self.speaker(OTHER)
+        self.peer = self.speaker(PEER)
+        self.peer.announce(["198.51.100.0/24"])
+        self.n_probes = 0
+        self.tap = self.packets("vrs0")
+        self.ours, self.theirs = mac_of("vrs1"), mac_of("vrs0")
+        self.probe()
+        drain(self.tap)
+        self.rss = self.d.resident_kib()
+        self.before = self.d.counters()
+
+    def send(self, frames):
+        for f in frames if isinstance(frames, list) else [frames]:
+            for attempt in range(1000):
+                try:
+                    self.tap.send(bytes(f))
+                    break
+                except OSError:  # ENOBUFS
+                    time.sleep(0.001)
+
+    def ether(self, source=None):
+        return Ether(dst=self.ours, src=source or self.theirs)
+
+    def probe(self):
+        """A route of the peer reaches the bystander, and goes again."""
+        self.n_probes += 1
+        prefix = f"192.0.2.{self.n_probes}/32"
+        self.peer.announce([prefix])
+        self.assertTrue(self.bystander.wait(lambda got: f"+{prefix} via {PEER} path 65515-65001" in heard(got[-50:]), 20),
+                        f"{self.d.log()[-2000:]}")
+        self.peer.withdraw([prefix])
+        self.assertTrue(self.bystander.wait(lambda got: f"-{prefix}" in heard(got[-50:]), 20))
+
+    def where(self):
+        """The connection as vrsd sees it: port, what it expects and what it sends next; by a KEEPALIVE that it
+        acknowledges."""
+        drain(self.tap)
+        port = self.peer.sock.getsockname()[1]
+        self.peer.sock.sendall(message(KEEPALIVE))
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            for f in reversed(drain(self.tap, 0.2)):  # Its last word.
+                p = Ether(f)
+                if IP in p and TCP in p and p[IP].dst == PEER and p[TCP].dport == port:
+                    stamp = next((v for k, v in p[TCP].options if k == "Timestamp"), None)
+                    return {"port": port, "ack": p[TCP].seq + len(p[TCP].payload), "seq": p[TCP].ack,
+                            "window": p[TCP].window, "stamp": stamp}
+        self.fail("no ACK of a KEEPALIVE")
+
+    def segment(self, w, flags="A", seq=0, ack=0, payload=b"", **more):
+        """Spoofed as the peer's; seq and ack from where it is."""
+        t = {"sport": w["port"], "dport": 179, "seq": (w["seq"] + seq) & 0xffffffff,
+             "ack": (w["ack"] + ack) & 0xffffffff, "flags": flags, "window": 500, **more}
+        if "options" not in t and w["stamp"]:
+            t["options"] = [("NOP", None), ("NOP", None), ("Timestamp", (w["stamp"][1], w["stamp"][0]))]
+        return self.ether() / IP(src=PEER, dst=US, flags="DF") / TCP(**t) / Raw(payload)
+
+    def moved(self, *names, at_least=1):
+        """Counters that have grown."""
+        def grown():
+            c = self.d.counters()
+            return all(c[n] - self.before[n] >= at_least for n in names)
+        self.until(f"{names} move", grown, 20)
+
+    def unhurt(self, quiet=True):
+        """All is as it was, and nobody but peers was said anything."""
+        frames = drain(self.tap, 0.1)
+        self.probe()
+        for s in (self.peer, self.bystander):
+            session = self.d.session(s.local)
+            self.assertEqual((session["state"], session["timesEstablished"]), ("Established", 1))
+        self.assertEqual(self.d.session(PEER)["prefixesReceived"], 1)
+        self.assertEqual(self.d.counter("sessionsLost"), 0)
+        if not self.d.sanitized():
+            self.assertLess(self.d.resident_kib() - self.rss, 8192)
+        allowed = {socket.inet_aton(PEER), socket.inet_aton(OTHER)}
+        strange = [f.hex() for f in frames if f[12:14] == b"\x08\x00" and f[30:34] not in allowed]
+        if quiet:
+            self.assertEqual(strange[:3], [])
+        return frames
+
+    def answers(self, frames, flags=None):
+        """Segments to the peer, with these flags."""
+        found = [Ether(f) for f in frames if f[12:14] == b"\x08\x00" and f[23] == 6
+                 and f[30:34] == socket.inet_aton(PEER)]
+        return [p for p in found if flags is None or p[TCP].flags == flags]
+
+    def test_blind_resets_and_syns_do_not_end_a_session(self):
+        w = self.where()
+        self.send([self.segment(w, "R", seq=s) for s in [1, 2, 1000, 1 << 16, (1 << 20), -1, -1000, 1 << 31]])
+        self.send([self.segment(w, "RA", seq=s) for s in range(1, 60000, 997)])
+        # Exactly right, but of other connections.
+        self.send([self.segment(w, "R", sport=p) for p in (w["port"] - 1, w["port"] + 1)])
+        self.send([self.ether() / IP(src=STRANGER, dst=US) / TCP(sport=w["port"], dport=179, seq=w["seq"], flags="R")])
+        self.send([self.segment(w, "S", seq=s, options=[("MSS", 1460)]) for s in (-1, 0, 1, 1 << 20, 1 << 31)])
+        self.send([self.segment(w, "SA", seq=s, options=[]) for s in (-1, 0, 1, 1 << 20)])
+        self.moved("challengeAcks", "segmentsUnacceptable")
+        frames = self.unhurt()
+        c = self.d.counters()
+        self.assertLessEqual(c["challengeAcks"] - self.before["challengeAcks"], 64)
+        # To a challenge the peer says nothing. Nobody is reset.
+        self.assertEqual(len(self.answers(frames, "R")) + len(self.answers(frames, "RA")), 0)
+        self.say(f"challenge ACKs {c['challengeAcks'] - self.before['challengeAcks']}, "
+                 f"unacceptable {c['segmentsUnacceptable'] - self.before['segmentsUnacceptable']}")
+
+    def test_blind_data_and_absurd_acks_change_nothing(self):
+        w, update = self.where(), message(2, b"\0\0\0\0")
+        self.send([self.segment(w, "PA", seq=s, payload=b"\xff" * 100) for s in (-5000, 1 << 23, 1 << 31, -(1 << 30))])
+        self.send([self.segment(w, "PA", ack=a, payload=update) for a in (1, 1000, 1 << 20, 1 << 31, -(1 << 30))])
+        self.send([self.segment(w, "A", ack=a) for a in (1, 65536, 1 << 31)])
+        self.send([self.segment(w, "", payload=update), self.segment(w, "F", payload=b""),
+                   self.segment(w, "FPU", payload=update), self.segment(w, "FSRPAU", seq=1)])
+        # Too old by its timestamp (PAWS), and without one.
+        self.send([self.segment(w, "PA", payload=update, options=[("NOP", None), ("NOP", None), (
+            "Timestamp", ((w["stamp"][1] - 100000) & 0xffffffff, w["stamp"][0]))]),
+            self.segment(w, "PA", payload=update, options=[])])
+        self.moved("challengeAcks", "segmentsUnacceptable")
+        self.unhurt()
+
+    def test_malformed_frames_are_counted_and_dropped(self):
+        w, data = self.where(), message(KEEPALIVE)
+        good = bytes(self.segment(w, "PA", payload=data))
+        frames = [self.segment(w, "PA", payload=data, chksum=1), self.segment(w, "R", chksum=2)]
+        frames += [self.segment(w, "PA", payload=data, dataofs=o) for o in (0, 1, 4, 15)]
+        for broken in (b"\x08\x00", b"\x08\x01", b"\x08\xff", b"\x02\x04\x05", b"\x05\x0b\0\0", b"\x13\x12", b"\x08\x0a\0"):
+            # One that says it is longer than there is room, at the end of the options.
+            body = bytes(TCP(sport=w["port"], dport=179, seq=w["seq"], ack=w["ack"], flags="R"))[:12]
+            options = (b"\x01" * 4 + broken)[-4:].rjust(4, b"\x01")
+            body += bytes([0x60, 0x04]) + struct.pack("!HHH", 0, 0, 0) + options
+            header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 0, 0x4000, 64, 6, 0) + socket.inet_aton(PEER) \
+                + socket.inet_aton(US)
+            header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
+            pseudo = socket.inet_aton(PEER) + socket.inet_aton(US) + struct.pack("!BBH", 0, 6, len(body))
+            frames.append(good[:14] + header + body[:16] + struct.pack("!H", checksum(pseudo + body)) + body[18:])
+        frames += [self.ether() / IP(src=PEER, dst=US, **bad) / TCP(sport=w["port"], dport=179, flags="R", seq=w["seq"])
+                   for bad in ({"ihl": 4}, {"ihl": 15}, {"len": 19}, {"len": 4000}, {"version": 5}, {"chksum": 3})]
+        frames += [good[:n] for n in range(14, len(good), 3)]
+        self.send(frames)
+        self.moved("framesBad", at_least=len(frames) // 2)
+        self.unhurt()
+        self.say(f"of {len(frames)} malformed frames {self.d.counter('framesBad') - self.before['framesBad']} bad, "
+                 f"{self.d.counter('framesOther') - self.before['framesOther']} for nobody")
+
+    def test_fragments_and_a_land_attack_change_nothing(self):
+        """The kernel puts fragments together for net_af_packet (a fan-out with DEFRAG), so they are no exception to what
+        holds of segments; those that it cannot, vrsd gets."""
+        w = self.where()
+        whole = self.segment(w, "PA", seq=1 << 28, payload=b"\xff" * 1200)[IP]
+        whole.flags = 0
+        pieces = [self.ether() / f for f in fragment(whole, 400)]
+        # Overlapping ones, and one that ends behind 64 KiB.
+        pieces += [self.ether() / IP(src=PEER, dst=US, flags="MF", frag=f, proto=6) / Raw(b"\xff" * 64)
+                   for f in (0, 1, 3, 8189, 8190)]
+        land = [self.ether() / IP(src=US, dst=US) / TCP(sport=179, dport=179, flags=f, seq=1) for f in ("S", "SA", "R", "PA")]
+        self.send((pieces + land) * 20)
+        self.moved("segmentsUnacceptable", "framesOther")
+        frames = self.unhurt()
+        self.assertEqual([f for f in frames if f[12:14] == b"\x08\x00" and f[26:34] == socket.inet_aton(US) * 2], [])
+
+    def test_overlapping_segments_of_the_peer_are_taken_once(self):
+        """A KEEPALIVE in pieces that lie over one another, out of order; then the peer sends it, as it did not know."""
+        w, data = self.where(), message(KEEPALIVE)
+        before = self.d.session(PEER)["messagesReceived"]
+        for a, b in ((10, 19), (5, 12), (14, 19), (0, 7), (0, 19), (3, 15)):
+            self.send(self.segment(w, "PA", seq=a, payload=data[a:b]))
+        self.until("one message", lambda: self.d.session(PEER)["messagesReceived"] == before + 1, 10)
+        self.peer.sock.sendall(data)
+        self.peer.sock.sendall(data)
+        self.until("another", lambda: self.d.session(PEER)["messagesReceived"] == before + 2, 10)
+        self.moved("segmentsOutOfOrder", "segmentsDuplicate")
+        self.unhurt()
+
+    def test_forged_icmp_is_not_believed(self):
+        w = self.where()
+        inner = IP(src=US, dst=PEER) / TCP(sport=179, dport=w["port"], seq=w["ack"] & 0xffffffff, flags="A")
+        wrong = IP(src=US, dst=PEER) / TCP(sport=179, dport=w["port"], seq=(w["ack"] + (1 << 30)) & 0xffffffff, flags="A")
+        frames = []
+        for about in (inner, wrong):
+            for source in (PEER, STRANGER, "10.0.0.1"):
+                frames += [self.ether() / IP(src=source, dst=US) / ICMP(type=3, code=c, nexthopmtu=m) / bytes(about)[:n]
+                           for c, m in ((0, 0), (1, 0), (2, 0), (3, 0), (4, 68), (4, 576), (4, 0), (13, 0)) for n in (28, 40)]
+                frames += [self.ether() / IP(src=source, dst=US) / ICMP(type=t) / bytes(about)[:28] for t in (4, 5, 11, 12)]
+        self.send(frames)
+        time.sleep(0.1)
+        self.unhurt()
+        # Its segments are as long as before: a large table arrives in full ones.
+        drain(self.tap)
+        self.bystander.announce([f"16.0.{i}.0/24" for i in range(256)], communities=[(1, i) for i in range(200)])
+        self.peer.wait(lambda got: "+16.0.255.0/24" in str(heard(got[-3:])), 10)
+        sizes = [struct.unpack_from("!H", f, 16)[0] for f in drain(self.tap, 0.2) if f[12:14] == b"\x08\x00"]
+        self.assertEqual(max(sizes), 1500)
+
+    def test_floods_of_arp_and_neighbor_discovery_change_nobody(self):
+        evil = bytes.fromhex(EVIL_MAC.replace(":", ""))
+        w, frames = self.where(), []
+        for source in (PEER, OTHER, STRANGER, US, "10.0.0.1"):
+            for op in (1, 2):
+                for target in (US, PEER, "0.0.0.0", source):
+                    frames.append(Ether(dst="ff:ff:ff:ff:ff:ff" if op == 1 else self.ours, src=EVIL_MAC) / ARP(
+                        op=op, hwsrc=EVIL_MAC, psrc=source, pdst=target, hwdst=self.ours))
+        for target in ("fd00:1::4", "fd00:1:0:1::4", "fe80::1"):
+            frames.append(Ether(dst=self.ours, src=EVIL_MAC) / IPv6(src=target, dst="ff02::1", hlim=255) / ICMPv6ND_NA(
+                tgt=target, R=0, S=0, O=1) / ICMPv6NDOptDstLLAddr(lladdr=EVIL_MAC))
+        self.send([bytes(f) for f in frames] * 50)
+        arp = bytearray(bytes(frames[0]))
+        for i in range(5000):  # Each a neighbor of its own.
+            arp[28:32] = struct.pack("!I", 0x0a002000 + i)
+            self.send(bytes(arp))
+        self.moved("addressConflicts")
+        sent = self.unhurt()
+        c = self.d.counters()
+        self.assertLessEqual(c["neighbors"], self.before["neighbors"] + 2)
+        self.assertEqual(c["neighborsChanged"], self.before["neighborsChanged"])
+        to_evil = [f for f in sent if f[:6] == evil and f[12:14] == b"\x08\x00"]
+        self.assertEqual(to_evil, [])
+        self.assertEqual(self.where()["port"], w["port"])
+
+    def test_a_flood_of_syns_leaves_room_for_who_is_there(self):
+        ethernet = bytes(self.ether())[:12] + b"\x08\x00"
+        dice = random.Random(SEED)
+        for i in range(FLOOD):
+            self.send(syn(ethernet, PEER, 1024 + i % 60000, dice.getrandbits(32)))
+            self.send(syn(ethernet, f"10.0.{2 + i % 200}.{1 + i % 250}", 1024 + i % 60000, dice.getrandbits(32)))
+        self.until("taken in", lambda: self.d.counter("framesReceived") - self.before["framesReceived"] > FLOOD, 20)
+        frames = self.unhurt()
+        c = self.d.counters()
+        self.assertGreater(c["connectionsRefused"], self.before["connectionsRefused"])
+        # A connection of its own is as soon there as before.
+        began = time.monotonic()
+        self.peer.close()
+        self.until("it is down", lambda: not self.d.is_up(PEER), 10)
+        again = self.speaker(PEER)
+        again.announce(["198.51.100.0/24"])
+        self.until("up again", lambda: self.d.session(PEER)["prefixesReceived"] == 1, 20)
+        self.say(f"{FLOOD} SYNs each of a peer and of strangers: {len(self.answers(frames, 'SA'))} answers; a new "
+                 f"session after {time.monotonic() - began:.1f} s; strangers counted "
+                 f"{c['connectionsRefused'] - self.before['connectionsRefused']}, crowd "
+                 f"{c['connectionsRefusedCrowd'] - self.before['connectionsRefusedCrowd']}")
+
+    def test_random_garbage_is_survived(self):
+        dice = random.Random(SEED)
+        w = self.where()
+        seeds = [bytes(self.segment(w, "PA", seq=1 << 24, payload=bytes(40))),
+                 bytes(self.ether() / IP(src=PEER, dst=US) / ICMP(type=3, code=4) / bytes(28)),
+                 bytes(Ether(dst="ff:ff:ff:ff:ff:ff", src=EVIL_MAC) / ARP(op=1, psrc=STRANGER, pdst=US)),
+                 bytes(Ether(dst=self.ours, src=EVIL_MAC) / IPv6(src="fe80::1", dst="fd00:1::4") / ICMPv6ND_NA(
+                     tgt="fe80::2"))]
+        for i in range(20000):
+            if i % 4 == 0:
+                f = bytearray(dice.randbytes(dice.randrange(14, 400)))
+                f[:6] = bytes.fromhex(self.ours.replace(":", ""))
+                f[12:14] = dice.choice((b"\x08\x00", b"\x08\x06", b"\x86\xdd", b"\x81\x00", bytes(f[12:14])))
+            else:
+                f = bytearray(dice.choice(seeds))
+                for _ in range(dice.randrange(1, 6)):
+                    f[dice.randrange(14, len(f))] = dice.getrandbits(8)
+                f = f[:dice.randrange(14, len(f) + 1)]
+            self.send(bytes(f))
+        self.moved("framesBad", at_least=1000)
+        self.unhurt(quiet=False)
+        c = self.d.counters()
+        self.say(f"20,000 frames of seed {SEED}: bad {c['framesBad'] - self.before['framesBad']}, for nobody "
+                 f"{c['framesOther'] - self.before['framesOther']}, resident "
+                 f"{self.d.resident_kib() - self.rss:+d} kB")
