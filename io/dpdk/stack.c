@@ -338,7 +338,6 @@ static void doze(struct stack *s, uint64_t us)
 {
 	interrupts(s, true);
 	atomic_store(&s->napping, true);
-	atomic_thread_fence(memory_order_seq_cst);
 	if (fetch(s) == 0) {
 		publish(s, true);
 		sleep_us(s, s->can_sleep ? us : VRS_MIN(us, nap_us(s)));

@@ -52,12 +52,10 @@ static bool is_ours(const struct link *l, const struct vrs_addr *a)
 
 /* --- other threads --- */
 
-/* Partner of doze() in stack.c: the frame is written, then this is looked at. */
+/* Partner of doze() in stack.c: the frame is written, then this is looked at; all of it seq_cst. */
 static void wake_napping(struct stack *s)
 {
-	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&s->napping, memory_order_relaxed) &&
-		atomic_exchange(&s->napping, false))
+	if (atomic_load(&s->napping) && atomic_exchange(&s->napping, false))
 		s->base.ops->wake(&s->base);
 }
 
@@ -72,8 +70,7 @@ static bool hand_over(struct stack *s, uint32_t to, const struct handed *h)
 		return false;
 	}
 	r->items[tail & (HANDOVER_ROOM - 1)] = *h;
-	/* Release: the item is seen with it. */
-	atomic_store_explicit(&r->tail, tail + 1, memory_order_release);
+	atomic_store(&r->tail, tail + 1); /* Before wake_napping() looks. */
 	s->stat.handed++;
 	wake_napping(s->family->members[to]);
 	return true;
@@ -344,7 +341,7 @@ bool vrs_stack_has_handed(const struct stack *s)
 		const struct handover *r = &family->handovers[from * family->n + s->index];
 
 		any |= atomic_load_explicit(&r->head, memory_order_relaxed) !=
-			atomic_load_explicit(&r->tail, memory_order_relaxed);
+			atomic_load(&r->tail);
 	}
 	return any;
 }

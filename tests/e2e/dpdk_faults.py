@@ -20,7 +20,7 @@ class Faults(Wired):
     """See the module. The feed at PEER sends, the one at OTHER listens."""
 
     def start(self, hold=180, where=None, **how):
-        self.d = self.vrsd([{"peerIp": PEER, "holdSeconds": hold}, {"peerIp": OTHER, "holdSeconds": hold}], where, **how)
+        self.d = self.vrsd([{"peerIp": a, "holdSeconds": hold} for a in (PEER, OTHER)], where, **how)
         self.listener = self.feed(OTHER)
         self.until("the listener is up", lambda: self.d.is_up(OTHER), 20)
         return self.d
@@ -101,7 +101,7 @@ class Faults(Wired):
         self.move()
         began = time.monotonic()
         speaker.announce(["198.51.101.0/24"])
-        # What is not acknowledged to the kernel it sends again; who is told, is found by what is not acknowledged to us.
+        # The kernel sends its own again, which is how we notice the one; the other does not acknowledge ours.
         self.until("told", lambda: self.listener.held() == 3, 30)
         self.assertEqual(self.d.counter("sessionsLost"), 0)
         self.say(f"MAC changed while nothing went on: the next prefix took {time.monotonic() - began:.1f} s")

@@ -158,8 +158,8 @@ class Ports(Wired):
         self.assertEqual((crowd.lost, c["sessionsLost"], c["segmentsBadSignature"]), (0, 0, 0))
         self.say(f"64 x {each} prefixes: up in {up:.1f} s, {64 * 63 * each / 1e6:.1f} M told in {told:.1f} s, a "
                  f"withdrawal of {each} to all in {time.monotonic() - began:.1f} s; "
-                 f"{crowd.again()} announced again; peak {d.resident_kib() // 1024} MiB; retransmits {c['retransmits']}, "
-                 f"handed over {c['framesHandedOver']}, lost {c['framesHandedLost']}")
+                 f"{crowd.again()} announced again; {d.resident_kib() // 1024} MiB; retransmits "
+                 f"{c['retransmits']}, handed over {c['framesHandedOver']}, lost {c['framesHandedLost']}")
 
     # --- nothing to do ---
 

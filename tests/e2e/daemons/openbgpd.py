@@ -94,7 +94,11 @@ class Openbgpd(Nva):
             self.routes = step
             self._write()
             self.ctl("reload")
-            wait_equal(f"networks of {self.name}", self._networks, set(step))
+            try:
+                wait_equal(f"networks of {self.name}", self._networks, set(step), 10)
+            except AssertionError:  # On a busy machine a reload is at times not heard.
+                self.ctl("reload")
+                wait_equal(f"networks of {self.name}", self._networks, set(step))
 
     def _networks(self):
         return {word for line in self.ctl("network", "show").splitlines()
