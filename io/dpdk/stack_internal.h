@@ -25,7 +25,7 @@ enum {
 	OWNER_SLOTS = 4096,  /* Power of two; a cache, one entry each. */
 	HALF_OPEN_MAX = 2,   /* A peer's handshakes that are not done. */
 	TIME_WAIT_MAX = 16,  /* A peer's; the oldest goes first. */
-	HANDOVER_ROOM = 512, /* Frames between two threads; power of two. */
+	HANDOVER_ROOM = 2048, /* Frames between two threads; power of two. */
 };
 
 /** A frame on its way to the thread that it is for. */

@@ -210,8 +210,8 @@ class Hostile(Wired):
                  f"{self.d.counter('framesOther') - self.before['framesOther']} for nobody")
 
     def test_fragments_and_a_land_attack_change_nothing(self):
-        """The kernel puts fragments together for net_af_packet (a fan-out with DEFRAG): what is true of segments is true
-        of them."""
+        """The kernel puts fragments together for net_af_packet (a fan-out with DEFRAG): what is true of segments is
+        true of them."""
         w = self.where()
         whole = self.segment(w, "PA", seq=1 << 28, payload=b"\xff" * 1200)[IP]
         whole.flags = 0
@@ -247,9 +247,10 @@ class Hostile(Wired):
         frames = []
         for about in (inner, wrong):
             for source in (PEER, STRANGER, "10.0.0.1"):
-                frames += [self.ether() / IP(src=source, dst=US) / ICMP(type=3, code=c, nexthopmtu=m) / bytes(about)[:n]
-                           for c, m in ((0, 0), (1, 0), (2, 0), (3, 0), (4, 68), (4, 576), (4, 0), (13, 0)) for n in (28, 40)]
-                frames += [self.ether() / IP(src=source, dst=US) / ICMP(type=t) / bytes(about)[:28] for t in (4, 5, 11, 12)]
+                head = self.ether() / IP(src=source, dst=US)
+                frames += [head / ICMP(type=3, code=c, nexthopmtu=m) / bytes(about)[:n] for c, m in codes
+                           for n in (28, 40)]
+                frames += [head / ICMP(type=t) / bytes(about)[:28] for t in (4, 5, 11, 12)]
         self.send(frames)
         self.unhurt()
         # Its segments are as long as before: a large table arrives in full ones.
