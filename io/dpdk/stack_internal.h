@@ -20,11 +20,11 @@
 
 enum {
 	BURST = 32,
-	ROUNDS = 4,          /* Bursts of a wire in one poll(): 128 frames. */
-	FLOW_SLOTS = 1024,   /* Power of two; chains. */
-	OWNER_SLOTS = 4096,  /* Power of two; a cache, one entry each. */
-	HALF_OPEN_MAX = 2,   /* A peer's handshakes that are not done. */
-	TIME_WAIT_MAX = 16,  /* A peer's; the oldest goes first. */
+	ROUNDS = 4,           /* Bursts of a wire in one poll(): 128 frames. */
+	FLOW_SLOTS = 1024,    /* Power of two; chains. */
+	OWNER_SLOTS = 4096,   /* Power of two; a cache, one entry each. */
+	HALF_OPEN_MAX = 2,    /* A peer's handshakes that are not done. */
+	TIME_WAIT_MAX = 16,   /* A peer's; the oldest goes first. */
 	HANDOVER_ROOM = 2048, /* Frames between two threads; power of two. */
 };
 

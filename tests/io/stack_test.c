@@ -465,7 +465,7 @@ static void frames_for_another_thread_are_handed_over(void **state)
 
 static void a_thread_that_stands_still_costs_the_others_nothing(void **state)
 {
-	enum { ROOM = 512, MORE = 100 };
+	enum { ROOM = 2048, MORE = 100 }; /* HANDOVER_ROOM */
 	struct vrs_frame_link link = {.dst_mac = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 	struct vrs_wire_tx tx = {.n_pieces = 0};
 
