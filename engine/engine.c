@@ -362,13 +362,13 @@ static void make_servers(struct apply *a)
 	for (size_t j = 0; j < config->n_route_servers && a->err == 0; j++) {
 		const struct vrs_cfg_route_server *rs = &config->route_servers[j];
 
-		if (a->now->servers[j] == NULL) {
+		a->hops[j] = vrs_model_hop_rule(config, rs);
+		if (a->hops[j] != NULL && a->now->servers[j] == NULL) {
 			/* Servers with few connections each do not all begin at the same thread. */
 			a->now->servers[j] = vrs_server_new(
-				a->e->ios, a->e->n_ios, (unsigned)j % a->e->n_ios, rs);
+				a->e->ios, a->e->n_ios, (unsigned)j % a->e->n_ios, rs, a->hops[j]);
 			a->fresh[j] = true;
 		}
-		a->hops[j] = vrs_model_hop_rule(config, rs);
 		if (a->now->servers[j] == NULL || a->hops[j] == NULL ||
 			vrs_server_assign(a->now->servers[j], rs) != 0)
 			a->err = -ENOMEM;

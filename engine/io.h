@@ -200,9 +200,10 @@ void vrs_io_run(struct vrs_io *io);
 /** A route server with a part for each of @p n I/O threads, in none of their lists yet.
  *
  *  @param first  The thread that gets the first connection.
+ *  @param hops   What next hops are judged by from the first path on; each part takes a reference.
  *  @return       The head; NULL: out of memory. Any thread. */
 struct vrs_server *vrs_server_new(struct vrs_io *const *ios, unsigned n, unsigned first,
-	const struct vrs_cfg_route_server *rs) VRS_NODISCARD;
+	const struct vrs_cfg_route_server *rs, struct vrs_hop_rule *hops) VRS_NODISCARD;
 
 /** Put a part into its I/O thread's list, or take it out. */
 void vrs_server_link(struct vrs_server *s);

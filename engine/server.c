@@ -68,6 +68,7 @@ enum vrs_path_reason vrs_server_reason(const struct vrs_server *s,
 {
 	struct vrs_span path = {0}, otc;
 
+	assert(s->hops != NULL);
 	(void)vrs_bgp_attr_find(canonical, size, VRS_BGP_AS_PATH, &path);
 	if (vrs_aspath_contains(path, s->asn))
 		return VRS_PATH_OWN_AS;
@@ -505,7 +506,7 @@ static struct vrs_server *part_new(struct vrs_server *head, struct vrs_io *io)
 }
 
 struct vrs_server *vrs_server_new(struct vrs_io *const *ios, unsigned n, unsigned first,
-	const struct vrs_cfg_route_server *rs)
+	const struct vrs_cfg_route_server *rs, struct vrs_hop_rule *hops)
 {
 	struct vrs_server *head = calloc(1, sizeof(*head));
 	struct vrs_table_config tc = table_config(rs);
@@ -544,6 +545,11 @@ struct vrs_server *vrs_server_new(struct vrs_io *const *ios, unsigned n, unsigne
 		s->asn = rs->asn;
 		memcpy(s->router_ips, rs->router_ips, sizeof(s->router_ips));
 		s->n_router_ips = rs->n_router_ips;
+		/* What paths are judged by: a part may be asked to before it has been configured, by another
+		 * one that has been, and has sessions already. */
+		s->hops = vrs_hop_rule_get(hops);
+		s->max_as_path = rs->limit_as_path;
+		s->max_communities = rs->limit_communities;
 	}
 	return head;
 out:

@@ -1055,6 +1055,29 @@ static uint64_t limbo(struct world *w)
 	return io.limbo_objects + propagation.limbo_objects;
 }
 
+/* One that is configured, and has sessions, may ask the others to judge again before their turn comes. */
+static void every_part_of_a_server_has_its_rules_before_it_is_configured(void **state)
+{
+	struct world *w = world_new(&(struct variant){.threads = 3}, NULL);
+	struct vrs_engine *e = &w->vrs->engine;
+	struct vrs_cfg_route_server rs = {
+		.name = "another", .asn = 65515, .limit_as_path = 7, .limit_communities = 9};
+	struct vrs_hop_rule *rule = vrs_hop_rule_new(NULL, 0, NULL, 0);
+	struct vrs_server *s = vrs_server_new(e->ios, e->n_ios, 1, &rs, rule);
+
+	assert_int_equal(e->n_ios, 3);
+	assert_non_null(s);
+	for (unsigned i = 0; i < e->n_ios; i++) {
+		assert_ptr_equal(s->parts[i]->hops, rule);
+		assert_int_equal(s->parts[i]->max_as_path, 7);
+		assert_int_equal(s->parts[i]->max_communities, 9);
+	}
+	vrs_rib_free(s->rib);
+	vrs_server_free(s);
+	vrs_hop_rule_put(rule);
+	world_free(w);
+}
+
 static void a_reader_that_stands_still_keeps_memory_and_nobody_else(void **state)
 {
 	struct world *w = world_new(&(struct variant){.threads = 1}, NULL);
@@ -1175,6 +1198,7 @@ int main(void)
 		cmocka_unit_test(a_rule_stays_until_the_last_path_has_been_judged),
 		cmocka_unit_test(a_rule_goes_also_where_there_is_nothing_to_judge),
 		cmocka_unit_test(a_cursor_that_is_behind_shows_in_status),
+		cmocka_unit_test(every_part_of_a_server_has_its_rules_before_it_is_configured),
 		cmocka_unit_test(a_reader_that_stands_still_keeps_memory_and_nobody_else),
 		cmocka_unit_test(a_descriptor_is_readable_until_nothing_is_new),
 		cmocka_unit_test(a_pinned_version_stays_until_it_is_revoked),
