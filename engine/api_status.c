@@ -349,7 +349,7 @@ static const struct {
 		"Frames malformed or with a wrong checksum", TRANSPORT(wire.bad)},
 	{"vrs_wire_other_frames_total", "framesOther", "counter",
 		"Frames that were for nobody here", TRANSPORT(wire.other)},
-	{"vrs_wire_md5_total", "segmentsBadSignature", "counter",
+	{"vrs_wire_bad_signature_total", "segmentsBadSignature", "counter",
 		"Segments dropped for their TCP-MD5 signature, or for want of one",
 		TRANSPORT(wire.md5)},
 	{"vrs_wire_ttl_total", "segmentsTooFar", "counter",
