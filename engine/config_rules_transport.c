@@ -21,14 +21,9 @@ static bool has_family(const struct vrs_cfg_port *p, uint8_t afi)
 	return false;
 }
 
-static bool is_link_local(const struct vrs_addr *a)
-{
-	return a->afi == VRS_AFI_IP6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
-}
-
 static bool is_on_link(const struct vrs_cfg_port *p, const struct vrs_addr *a)
 {
-	if (is_link_local(a) && has_family(p, VRS_AFI_IP6))
+	if (vrs_addr_is_link_local(a) && has_family(p, VRS_AFI_IP6))
 		return true;
 	for (size_t i = 0; i < p->n_addresses; i++) {
 		const struct vrs_cfg_interface_address *own = &p->addresses[i];

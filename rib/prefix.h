@@ -96,6 +96,12 @@ static inline bool vrs_addr_equal(const struct vrs_addr *a, const struct vrs_add
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+/** @return Whether @p a is in fe80::/10 (RFC 4291, section 2.5.6). */
+static inline bool vrs_addr_is_link_local(const struct vrs_addr *a)
+{
+	return a->afi == VRS_AFI_IP6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
+}
+
 /** Order of a table walk: family, address, shorter first. @return <0, 0 or >0. */
 int vrs_prefix_cmp(const struct vrs_prefix *a, const struct vrs_prefix *b);
 

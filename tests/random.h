@@ -15,20 +15,16 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "rib/base/hash.h"
 #include "rib/prefix.h"
 
 struct rng {
 	uint64_t s;
 };
 
-/* splitmix64 */
 static inline uint64_t rng_u64(struct rng *r)
 {
-	uint64_t z = r->s += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
+	return vrs_splitmix64(&r->s);
 }
 
 static inline uint32_t rng_below(struct rng *r, uint32_t n)

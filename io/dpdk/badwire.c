@@ -15,6 +15,8 @@
 
 #include <string.h>
 
+#include "rib/base/hash.h"
+
 enum {
 	ETHERNET_SIZE = 14,
 	REORDER_US = 5000,
@@ -47,19 +49,9 @@ static struct badwire *of(struct vrs_wire *w)
 	return VRS_CONTAINER_OF(w, struct badwire, wire);
 }
 
-/* splitmix64 */
-static uint64_t draw(struct badwire *b)
-{
-	uint64_t z = b->random += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
-
 static uint32_t draw_below(struct badwire *b, uint32_t n)
 {
-	return (uint32_t)((draw(b) >> 32) * n >> 32);
+	return (uint32_t)((vrs_splitmix64(&b->random) >> 32) * n >> 32);
 }
 
 static bool chance(struct badwire *b, uint32_t ppm)

@@ -67,11 +67,6 @@ static bool is_zero(const struct vrs_addr *a)
 	return memcmp(a->bytes, zero, sizeof(zero)) == 0;
 }
 
-static bool is_link_local(const struct vrs_addr *a)
-{
-	return a->afi == VRS_AFI_IP6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
-}
-
 static struct own *own_find(const struct vrs_neigh *n, const struct vrs_addr *a)
 {
 	for (unsigned i = 0; i < n->n_own; i++) {
@@ -92,7 +87,7 @@ static const struct own *source_for(const struct vrs_neigh *n, const struct vrs_
 		if (o->addr.afi != a->afi)
 			continue;
 		if (vrs_prefix_covers_addr(&o->net, a) ||
-			(is_link_local(a) && is_link_local(&o->addr)))
+			(vrs_addr_is_link_local(a) && vrs_addr_is_link_local(&o->addr)))
 			return o;
 		if (any == NULL)
 			any = o;
@@ -454,7 +449,7 @@ enum vrs_neigh_route vrs_neigh_route(
 
 		family |= net->afi == remote->afi;
 		if (net->afi != remote->afi ||
-			!(vrs_prefix_covers_addr(net, remote) || is_link_local(remote)))
+			!(vrs_prefix_covers_addr(net, remote) || vrs_addr_is_link_local(remote)))
 			continue;
 		if (is_net_or_broadcast(net, remote))
 			return VRS_NEIGH_NOWHERE;

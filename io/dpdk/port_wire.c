@@ -21,11 +21,11 @@
 #include <rte_prefetch.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "io/dpdk/port_internal.h"
 #include "io/dpdk/tap.h"
+#include "rib/base/clock.h"
 #include "rib/base/log.h"
 #include "rib/base/mem.h"
 
@@ -358,10 +358,7 @@ static const struct vrs_wire_ops ops = {
 
 static uint64_t clock_us(void *ctx)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+	return vrs_now_ns() / 1000;
 }
 
 struct vrs_wire *vrs_port_wire(struct vrs_port *p, unsigned thread)

@@ -61,13 +61,9 @@ struct endpoint *vrs_stack_endpoint_find(const struct stack *s, const struct vrs
 
 static struct link *link_of(const struct stack *s, const struct vrs_addr *local)
 {
-	for (unsigned i = 0; i < s->family->n_ports; i++) {
-		struct link *l = &s->links[i];
-
-		for (unsigned k = 0; k < l->port->n_addresses; k++)
-			if (vrs_addr_equal(&l->port->addresses[k], local))
-				return l;
-	}
+	for (unsigned i = 0; i < s->family->n_ports; i++)
+		if (vrs_neigh_is_ours(s->links[i].neigh, local))
+			return &s->links[i];
 	return NULL;
 }
 
@@ -285,12 +281,12 @@ static size_t timers(struct stack *s)
 	return n;
 }
 
-/* Microseconds until something is due by itself, at most @p limit. */
-static uint64_t until_due(struct stack *s, uint64_t limit)
+/* Microseconds until something is due by itself, or until @p deadline_us. */
+static uint64_t until_due(struct stack *s, uint64_t deadline_us)
 {
-	uint64_t now = s->tcp.now_us, due = vrs_wheel_next(&s->tcp.wheel);
+	uint64_t now = s->tcp.now_us, wheel = vrs_wheel_next(&s->tcp.wheel);
+	uint64_t due = wheel == VRS_WHEEL_NEVER ? deadline_us : VRS_MIN(deadline_us, wheel * 1000);
 
-	due = due == VRS_WHEEL_NEVER ? UINT64_MAX : due * 1000;
 	for (unsigned i = 0; i < s->family->n_ports; i++) {
 		struct link *l = &s->links[i];
 
@@ -298,7 +294,7 @@ static uint64_t until_due(struct stack *s, uint64_t limit)
 		if (l->wire->ops->next_us != NULL)
 			due = VRS_MIN(due, l->wire->ops->next_us(l->wire));
 	}
-	return due <= now ? 0 : VRS_MIN(due - now, limit);
+	return due > now ? due - now : 0;
 }
 
 static void interrupts(struct stack *s, bool on)
@@ -351,19 +347,16 @@ static void wait_for_frames(struct stack *s, uint64_t deadline_us)
 {
 	for (;;) {
 		uint64_t now = s->tcp.now_us = clock_us(s);
-		uint64_t left = deadline_us > now ? deadline_us - now : 0;
-		uint64_t wait = until_due(s, left);
 
 		stack_count(&s->stat.idle_polls, 1);
-		if (wait == 0)
+		if (until_due(s, deadline_us) == 0)
 			return;
 		if (now - s->busy_us > SPIN_US)
 			break;
 		if (fetch(s) > 0)
 			return;
 	}
-	uint64_t left = deadline_us > s->tcp.now_us ? deadline_us - s->tcp.now_us : 0;
-	doze(s, until_due(s, left));
+	doze(s, until_due(s, deadline_us));
 }
 
 /* A wire takes nothing, perhaps for long: its link is down, or the other side of a shared memory gone. It does
@@ -371,12 +364,11 @@ static void wait_for_frames(struct stack *s, uint64_t deadline_us)
 static void wait_for_room(struct stack *s, uint64_t deadline_us)
 {
 	uint64_t now = s->tcp.now_us = clock_us(s);
-	uint64_t left = until_due(s, deadline_us > now ? deadline_us - now : 0);
 
 	stack_count(&s->stat.idle_polls, 1);
 	if (now - s->busy_us <= SPIN_US)
 		return;
-	sleep_us(s, VRS_MIN(left, nap_us(s)));
+	sleep_us(s, VRS_MIN(until_due(s, deadline_us), nap_us(s)));
 }
 
 static void attach(struct stack *s)

@@ -332,7 +332,7 @@ static uint64_t random64(struct stack *s)
 
 	/* Time is virtual: so is chance. */
 	if (s->family->config.now_us != NULL)
-		return vrs_hash_u64(s->tcp.rng += 0x9e3779b97f4a7c15u);
+		return vrs_splitmix64(&s->tcp.rng);
 	arc4random_buf(&r, sizeof(r));
 	return r;
 }

@@ -42,14 +42,6 @@ static void other(struct stack *s, struct link *l, const struct vrs_frame *f)
 		c->other(c->ctx, l->index, f);
 }
 
-static bool is_ours(const struct link *l, const struct vrs_addr *a)
-{
-	for (unsigned i = 0; i < l->port->n_addresses; i++)
-		if (vrs_addr_equal(&l->port->addresses[i], a))
-			return true;
-	return false;
-}
-
 /* --- other threads --- */
 
 /* Partner of doze() in stack.c: the frame is written, then this is looked at; all of it seq_cst. */
@@ -287,7 +279,7 @@ static bool is_for_us(const struct link *l, const struct vrs_frame_info *in)
 	return in->vlan == l->vlan &&
 		(in->kind == VRS_FRAME_ARP || in->kind == VRS_FRAME_ND ||
 			(memcmp(in->dst_mac, l->wire->mac, sizeof(in->dst_mac)) == 0 &&
-				is_ours(l, &in->dst)));
+				vrs_neigh_is_ours(l->neigh, &in->dst)));
 }
 
 static void take(struct stack *s, struct link *l, struct vrs_frame *f, bool handed)

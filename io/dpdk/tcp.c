@@ -15,16 +15,6 @@
 
 #include "io/dpdk/tcp_internal.h"
 
-uint64_t vrs_tcp_random(struct vrs_tcp_host *h)
-{
-	/* splitmix64. What must not be guessed (sequence numbers, ports) is made elsewhere. */
-	uint64_t z = h->rng += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
-
 void vrs_tcp_host_init(struct vrs_tcp_host *h, const struct vrs_tcp_ops *ops, uint64_t now,
 	uint64_t seed, uint32_t hold_max)
 {

@@ -21,15 +21,15 @@ enum {
 	USED_US = 200000, /* How long ago the window was full, at most, for it to grow. */
 };
 
+/* RFC 6928: 10 segments, 14600 bytes, two segments at least. */
+static uint32_t initial_window(const struct vrs_tcp *t)
+{
+	return VRS_MIN((uint32_t)INITIAL_SEGMENTS * t->mss, VRS_MAX(2u * t->mss, 14600u));
+}
+
 void vrs_tcp_cc_init(struct vrs_tcp *t)
 {
-	/* RFC 6928: 10 segments, 14600 bytes, two segments at least. */
-	uint32_t first = VRS_MAX(2u * t->mss, 14600u);
-
-	t->cc = (struct vrs_tcp_cc){
-		.cwnd = VRS_MIN((uint32_t)INITIAL_SEGMENTS * t->mss, first),
-		.ssthresh = UINT32_MAX / 2,
-	};
+	t->cc = (struct vrs_tcp_cc){.cwnd = initial_window(t), .ssthresh = UINT32_MAX / 2};
 }
 
 static void grow(struct vrs_tcp *t, uint32_t bytes)
@@ -135,8 +135,6 @@ void vrs_tcp_cc_undo(struct vrs_tcp *t)
 
 void vrs_tcp_cc_idle(struct vrs_tcp *t)
 {
-	uint32_t first = VRS_MIN((uint32_t)INITIAL_SEGMENTS * t->mss, VRS_MAX(2u * t->mss, 14600u));
-
-	t->cc.cwnd = VRS_MIN(t->cc.cwnd, first);
+	t->cc.cwnd = VRS_MIN(t->cc.cwnd, initial_window(t));
 	t->cc.epoch_us = 0;
 }

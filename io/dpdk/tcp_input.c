@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "io/dpdk/tcp_internal.h"
+#include "rib/base/hash.h"
 
 enum {
 	MSS_DEFAULT_IP4 = 536,
@@ -32,7 +33,8 @@ static void challenge(struct vrs_tcp *t)
 {
 	if (t->challenge_us == 0 || now_us(t) - t->challenge_us >= SECOND_US) {
 		t->challenge_us = VRS_MAX(now_us(t), (uint64_t)1);
-		t->challenge_credit = CHALLENGES_MIN + vrs_tcp_random(t->host) % CHALLENGES_MIN;
+		t->challenge_credit =
+			CHALLENGES_MIN + vrs_splitmix64(&t->host->rng) % CHALLENGES_MIN;
 	}
 	if (t->challenge_credit == 0) {
 		t->host->stat.challenge_limited++;

@@ -55,9 +55,6 @@ void vrs_tcp_end(struct vrs_tcp *t, int err);
 
 void vrs_tcp_time_wait(struct vrs_tcp *t);
 
-/* A number that nobody can guess from others of its kind. */
-uint64_t vrs_tcp_random(struct vrs_tcp_host *h);
-
 /* --- tcp_output.c --- */
 
 /* All that may be sent now. @return false: the wire is full. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "io/session/internal.h"
+#include "rib/base/hash.h"
 #include "rib/base/mem.h"
 
 enum {
@@ -33,19 +34,9 @@ const char *vrs_session_state_str(enum vrs_session_state state)
 	return names[state];
 }
 
-/* splitmix64: good enough for jitter, and the same in every run with the same seed. */
-static uint64_t next_random(struct vrs_session *s)
-{
-	uint64_t z = s->random += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
-
 uint64_t vrs_session_jitter(struct vrs_session *s, uint64_t ms)
 {
-	return ms - ms * (next_random(s) % 1024) / 4096;
+	return ms - ms * (vrs_splitmix64(&s->random) % 1024) / 4096;
 }
 
 struct vrs_link *vrs_session_other(struct vrs_link *l)
