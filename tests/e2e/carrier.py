@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vrs contributors
-"""What carries vrsd's sessions: kernel sockets, or with VRS_TRANSPORT=dpdk our own TCP over DPDK, on one end
-of a veth pair whose other end is the kernel's. The tests are the same; this says what the configuration
-and the namespace have to be like.
+"""What carries vrsd's sessions: kernel sockets, or our own TCP over DPDK on one end of a veth pair whose other
+end is the kernel's: VRS_TRANSPORT=dpdk by net_af_packet, VRS_TRANSPORT=dpdk-tap by net_tap, whose interface is
+tied to that end. The tests are the same; this says what the configuration and the namespace have to be like.
 
 VRS_IO_THREADS is how many I/O threads there are.
 """
@@ -10,7 +10,10 @@ VRS_IO_THREADS is how many I/O threads there are.
 import os
 import subprocess
 
-DPDK = os.environ.get("VRS_TRANSPORT") == "dpdk"
+KIND = os.environ.get("VRS_TRANSPORT", "kernel")
+if KIND not in ("kernel", "dpdk", "dpdk-tap"):
+    raise SystemExit(f"VRS_TRANSPORT: {KIND} is none of kernel, dpdk, dpdk-tap")
+DPDK, TAP = KIND != "kernel", "vrstap" if KIND == "dpdk-tap" else None
 
 # What a test calls a virtualRouterIp is vrsd's own; all other addresses are NVAs'.
 ROUTERS = {"10.0.0.4", "10.0.0.5", "fd00:1::4", "fd00:1::5"}
@@ -19,8 +22,9 @@ ROUTERS = {"10.0.0.4", "10.0.0.5", "fd00:1::4", "fd00:1::5"}
 def port(interface, addresses, gateways=()):
     """A port on this interface; addresses have their lengths."""
     # In a namespace of its own; the device's name may be the same everywhere.
-    return {"device": f"net_af_packet0,iface={interface}", "addresses": list(addresses),
-            **({"gateways": list(gateways)} if gateways else {})}
+    # With the same MAC after every start: neighbors would go on with the last one's for a while.
+    device = f"net_tap0,iface={TAP},mac=02:00:00:00:00:aa" if TAP else f"net_af_packet0,iface={interface}"
+    return {"device": device, "addresses": list(addresses), **({"gateways": list(gateways)} if gateways else {})}
 
 
 def inside_port():
@@ -66,6 +70,26 @@ def plain_frames(interface, namespace=None):
     command(*where, "ethtool", "-K", interface, "tx", "off", "tso", "off", "gso", "off")
 
 
+def no_ipv6(*interfaces):
+    """The kernel shall say nothing there by itself."""
+    for name in interfaces:
+        with open(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6", "w", encoding="ascii") as f:
+            f.write("1")
+
+
+def plug_in(interface, namespace=None):
+    """After each start of vrsd: what comes to this end of the pair goes to the TAP that it has made, and back."""
+    if TAP is None:
+        return
+    ns = ["-n", namespace] if namespace else []
+    subprocess.run(["tc", *ns, "qdisc", "del", "dev", interface, "ingress"], check=False,
+                   stderr=subprocess.DEVNULL)
+    for here, there in ((interface, TAP), (TAP, interface)):
+        command("tc", *ns, "qdisc", "add", "dev", here, "ingress")
+        command("tc", *ns, "filter", "add", "dev", here, "parent", "ffff:", "u32", "match", "u32", "0", "0",
+                "action", "mirred", "egress", "redirect", "dev", there)
+
+
 def addresses_inside(addresses):
     """In the namespace we are in: give it these addresses, but not those that a DPDK vrsd answers for."""
     command("ip", "link", "set", "lo", "up")
@@ -73,8 +97,7 @@ def addresses_inside(addresses):
     if DPDK:
         device = "vrs0"
         command("ip", "link", "add", "vrs0", "type", "veth", "peer", "name", "vrs1")
-        with open("/proc/sys/net/ipv6/conf/vrs1/disable_ipv6", "w", encoding="ascii") as f:
-            f.write("1")
+        no_ipv6("vrs1", "default")  # The default is that of a TAP.
         plain_frames("vrs0")
         command("ip", "link", "set", "vrs0", "up")
         command("ip", "link", "set", "vrs1", "up")

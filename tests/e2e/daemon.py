@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 
+import carrier
 from carrier import carried
 
 # One virtual network with a subnet of appliances: how a configuration begins.
@@ -37,6 +38,7 @@ class Daemon:
                 [*(w.replace("{dir}", self.dir) for w in wrapper), f"{build}/engine/vrsd",
                  "--config", f"{self.dir}/vrs.yaml"], stderr=log)
         self.wait(lambda: os.path.exists(f"{self.dir}/vrs.sock"))
+        carrier.plug_in("vrs1")
 
     def write(self, config):
         with open(f"{self.dir}/vrs.yaml", "w", encoding="utf-8") as f:

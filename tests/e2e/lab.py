@@ -290,7 +290,8 @@ class Lab:
         ns = self.host("vrsd", [] if carrier.DPDK else OWN, [] if carrier.DPDK else GATEWAYS)
         if carrier.DPDK:
             carrier.plain_frames(f"p{self.last_link}", self.fabric)
-            self._sysctl(ns, "net/ipv6/conf/eth0/disable_ipv6", "1")
+            for conf in ("eth0", "default"):  # The default is that of a TAP.
+                self._sysctl(ns, f"net/ipv6/conf/{conf}/disable_ipv6", "1")
         daemon = Vrsd(self, ns, connections, **options)
         self.daemons.append(daemon)
         daemon.start()
@@ -437,6 +438,7 @@ class Vrsd:
             os.path.join(self.lab.build, "engine", "vrsd"), "--config", self.config,
             "--log-level", self.log_level])
         wait_for("vrsd answers", self.status, 15)
+        carrier.plug_in("eth0", self.ns)
 
     def stop(self):
         return self.process.stop()

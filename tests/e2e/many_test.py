@@ -23,6 +23,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import inside  # noqa: E402
+import carrier  # noqa: E402
 from carrier import carried  # noqa: E402
 from lab import UnixHTTP, wait_for  # noqa: E402
 
@@ -62,6 +63,7 @@ class Many(unittest.TestCase):
              "warning"], stderr=self.log)
         self.addCleanup(self.stop)
         wait_for("vrsd answers", lambda: self.server()["name"] == "rs")
+        carrier.plug_in("vrs1")
 
     def stop(self):
         self.daemon.send_signal(signal.SIGTERM)
