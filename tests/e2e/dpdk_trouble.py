@@ -2,15 +2,18 @@
 # Copyright (c) 2026 The vrs contributors
 """Against the kernel's TCP over wires that lose and throttle: tables arrive exactly, both ways at once.
 
-The kernel has no netem here and nftables may not be there: dpdk_wire.py loses, by a seed; a bridge with tbf throttles.
+A switch in a namespace of its own loses (nftables, by the kernel's dice) and throttles (tbf). dpdk_wire.py, which
+loses by a seed and says what, is for tests that want to know.
 """
 
 import json
 import os
+import subprocess
 import sys
 import time
 
-from dpdk_lab import HERE, OTHER, PEER, US, Wired, is_long, ours, sysctl
+import carrier
+from dpdk_lab import HERE, OTHER, OTHER6, PEER, PEER6, US, US6, Wired, ip, is_long, ours, sysctl
 from dpdk_peers import Crowd
 
 N = 1000000 if is_long() else 200000
@@ -46,15 +49,47 @@ class Bad(Wired):
         self.assertEqual(p.stdout.readline(), "ready\n")
         return p
 
-    def both_ways(self, ports=None, what="", n=N):
+    def bad_switch(self, loss=0, mbits=0, addresses=(PEER, OTHER)):
+        """Between vrs0 and vrs1: it loses of each direction, and lets so much through."""
+        self.namespace("switch")
+        self.cable("vrs0", "vrsw0")
+        self.cable("vrs1", "vrsw1")
+        ip("link", "add", "brw", "type", "bridge", "mcast_snooping", "0", namespace="switch")
+        for end in ("vrsw0", "vrsw1"):
+            ip("link", "set", end, "netns", "switch")
+            ip("link", "set", end, "master", "brw", "arp", "off", "up", namespace="switch")
+            if mbits:
+                carrier.command("tc", "-n", "switch", "qdisc", "add", "dev", end, "root", "tbf", "rate", f"{mbits}mbit",
+                                "burst", "32k", "latency", "20ms")
+        ip("link", "set", "brw", "arp", "off", "up", namespace="switch")
+        self.nft("add table bridge t; add chain bridge t f { type filter hook forward priority 0; }; "
+                 f"add rule bridge t f numgen random mod 1000 < {round(loss * 10)} counter drop; "
+                 "add rule bridge t f counter")
+        self.home("vrs0", *addresses)
+
+    def nft(self, *words):
+        return subprocess.run(["ip", "netns", "exec", "switch", "nft", *words], capture_output=True, text=True,
+                              timeout=30, check=True).stdout
+
+    def dropped(self):
+        """(Frames that the switch lost, frames that passed.)"""
+        rules = json.loads(self.nft("-j", "list", "chain", "bridge", "t", "f"))["nftables"]
+        return [e["counter"]["packets"] for r in rules if "rule" in r for e in r["rule"]["expr"] if "counter" in e]
+
+    def both_ways(self, ports=None, what="", n=N, ip6=False):
         """A table to vrsd, and from it to another peer. Returns vrsd."""
-        d = self.vrsd(ports=ports)
-        listener = self.feed(OTHER)
-        self.until("the listener is up", lambda: d.is_up(OTHER), 30)
+        peer, other, us = (PEER6, OTHER6, US6) if ip6 else (PEER, OTHER, US)
+        table = {"n6": n} if ip6 else {"n": n}
+        if ip6:
+            ports = [ours(addresses=(f"{US6}/48",))]
+        d = self.vrsd([{"peerIp": a} for a in (peer, other)], ports, us=(us,))
+        listener = self.feed(other, peer=us)
+        self.until("the listener is up", lambda: d.is_up(other), 30)
         began = time.monotonic()
-        feed = self.feed(PEER, n)
-        self.received(d, PEER, n, MOST_S)
+        feed = self.feed(peer, peer=us, **table)
+        self.received(d, peer, n, MOST_S)
         received = time.monotonic() - began
+        # And the network's own prefix.
         self.until("all is told", lambda: listener.held() == n + 1, MOST_S, 0.1)
         told = time.monotonic() - began
         for s in d.sessions().values():
@@ -72,16 +107,16 @@ class Bad(Wired):
 class Trouble(Bad):
     """See the module."""
 
-    def through_loss(self, control):
+    def through_loss(self, control, ip6=False):
         for loss in (1, 5):
             with self.subTest(loss=loss):
                 self.control(control)
-                wire = self.bad_wire(loss)
-                d = self.both_ways(None, f"{control}, {loss} % lost, seed {SEED}", N if loss < 5 else N // 2)
+                self.bad_switch(loss, 200, (PEER6, OTHER6) if ip6 else (PEER, OTHER))
+                d = self.both_ways(None, f"{control}, 200 Mbit/s, {loss} % lost{', IPv6' * ip6}",
+                                   N if loss < 5 else N // 2, ip6)
                 self.assertGreater(d.counter("retransmits"), 0)
-                wire.terminate()
-                carried, lost = json.loads(wire.stdout.read())["vrsw1"]
-                self.assertGreater(lost, carried * loss / 200)
+                lost, passed = self.dropped()
+                self.assertGreater(lost, passed * loss / 200)
             self.doCleanups()
             self.setUp()
 
@@ -93,6 +128,9 @@ class Trouble(Bad):
 
     def test_loss_with_bbr(self):
         self.through_loss("bbr")
+
+    def test_loss_over_ipv6(self):
+        self.through_loss("cubic", ip6=True)
 
     def signed(self, loss, each):
         crowd = Crowd(2, each, "through trouble")
@@ -117,13 +155,7 @@ class Trouble(Bad):
 
     def test_a_wire_of_50_megabits(self):
         self.control("cubic")
-        self.cable("vrs0", "vrsw0")
-        self.cable("vrsw1", "vrs1")
-        self.bridge("brw", "vrsw0", "vrsw1")
-        for end in ("vrsw0", "vrsw1"):
-            self.end(self.process(["tc", "qdisc", "add", "dev", end, "root", "tbf", "rate", "50mbit", "burst", "32k",
-                                   "latency", "20ms"]), 0)
-        self.home("vrs0", PEER, OTHER)
+        self.bad_switch(0, 50)
         self.both_ways(what="50 Mbit/s")
 
     def test_a_bad_wire_of_our_own(self):
