@@ -46,6 +46,7 @@ enum {
 	VRS_TCP_RTO_MIN_MS = 200, /**< Linux's; RFC 6298 has 1 s, from days of 500 ms clocks. */
 	VRS_TCP_RTO_MAX_MS = 60000,
 	VRS_TCP_RTO_FIRST_MS = 1000,
+	VRS_TCP_RTO_UNKNOWN_MS = 3000, /**< After a SYN that was sent again (RFC 6298 (5.7)). */
 	VRS_TCP_DELAYED_ACK_MS = 40,
 	VRS_TCP_TIME_WAIT_MS = 60000,
 	VRS_TCP_SYN_TIMEOUT_MS = 180000, /**< RFC 9293 section 3.8.3: at least 3 minutes. */

@@ -79,6 +79,7 @@ struct vrs_tcp {
 	struct vrs_tcp_sent *sent; /* Ring; places go on for ever, masked. */
 	uint32_t sent_head, sent_tail, sent_capacity;
 	uint32_t order_first, order_last;     /* By time. */
+	uint32_t lost_hint;                   /* No place before it is lost. */
 	uint32_t in_flight, n_lost, n_sacked; /* Bytes, records, records. */
 	uint32_t delivered;                   /* Bytes by the ACK at hand. */
 	uint64_t progress_us;                 /* Last time something was acknowledged. */
@@ -99,6 +100,7 @@ struct vrs_tcp {
 	uint32_t challenge_credit;
 	struct vrs_tcp_held *queue, *queue_last; /* In order, not presented yet. */
 	uint32_t queue_bytes, range_bytes;
+	uint64_t held_memory;         /* Bytes that both take. */
 	struct vrs_tcp_range *ranges; /* VRS_TCP_RANGES_MAX, made when first needed; by sequence. */
 	uint32_t n_ranges, range_stamp;
 	uint8_t *left; /* Beginning of a message. */

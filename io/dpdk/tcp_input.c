@@ -90,6 +90,8 @@ static void established(struct vrs_tcp *t, const struct vrs_tcp_segment *seg)
 	if (t->backoff == 0)
 		vrs_tcp_rtt_sample(
 			t, (uint32_t)VRS_MIN(now_us(t) - t->progress_us, (uint64_t)UINT32_MAX));
+	else
+		t->rto_ms = VRS_TCP_RTO_UNKNOWN_MS;
 	t->state = VRS_TCP_ESTABLISHED;
 	t->backoff = 0;
 	t->snd_una = t->fack = t->reo_round = seg->ack;
@@ -358,9 +360,10 @@ static void in_synchronized(
 {
 	if (!acceptable(t, seg))
 		return;
-	take_timestamp(t, seg);
 	if (!take_ack(t, seg))
 		return;
+	/* Not before: who guesses the window only would set a time that PAWS then asks of the peer. */
+	take_timestamp(t, seg);
 	if (!receives(t))
 		return;
 	uint32_t end = seg->seq + seg->size;

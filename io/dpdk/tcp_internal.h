@@ -91,15 +91,17 @@ static inline bool sent_any(const struct vrs_tcp *t)
 	return t->sent_head != t->sent_tail;
 }
 
-/* Note a segment that leaves now. @return false: out of memory. */
+/* @return false: there is no place to note one more segment, nor memory for it. */
 bool vrs_tcp_sent_room(struct vrs_tcp *t);
+
+/* Note a segment that leaves now: there is room. */
 void vrs_tcp_sent_add(struct vrs_tcp *t, uint32_t seq, uint32_t size, bool fin);
 
 /* It leaves again now. */
 void vrs_tcp_sent_again(struct vrs_tcp *t, uint32_t i);
 
-/* The first that is lost, from place @p from on; sent_tail: none. */
-uint32_t vrs_tcp_sent_lost(const struct vrs_tcp *t);
+/* The first that is lost; sent_tail: none. */
+uint32_t vrs_tcp_sent_lost(struct vrs_tcp *t);
 
 /* What an acceptable ACK and its SACK blocks say. */
 void vrs_tcp_sent_acked(struct vrs_tcp *t, const struct vrs_tcp_segment *seg);

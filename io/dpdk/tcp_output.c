@@ -421,9 +421,6 @@ static void on_syn(struct vrs_tcp *t)
 	t->host->stat.retransmits++;
 	(void)vrs_tcp_send_control(
 		t, t->iss, t->state == VRS_TCP_SYN_SENT ? VRS_TCP_SYN : VRS_TCP_SYN | VRS_TCP_ACK);
-	/* RFC 6298 (5.7): the handshake lost time, the estimate begins at 3 s. */
-	if (t->srtt_us == 0)
-		t->rto_ms = VRS_TCP_RTO_FIRST_MS;
 	vrs_tcp_arm_rtx(t);
 }
 

@@ -9,7 +9,8 @@
  * bytes it lacks, and what follows it is presented in place again.
  *
  * Kept bytes are a frame by reference as long as the host holds few of them, and copies in
- * blocks from then on: a flood of small segments cannot take all of a port's buffers.
+ * blocks from then on: a flood of small segments cannot take all of a port's buffers. Nor can it
+ * take more memory than twice what the peer may send: what would is dropped, and comes again.
  *
  * The window (RFC 9293 section 3.8.6.2.2) is the buffer less what is kept. Its right edge does
  * not move left; where the scale cannot express the edge it is rounded up, a window unit at most
@@ -23,6 +24,7 @@
 #include "io/dpdk/tcp_internal.h"
 
 enum {
+	BLOCK_FIRST = 2048, /* A full segment. */
 	BLOCK_SIZE = 16384,
 	LEFT_FIRST = 4096,
 	LEFT_MAX = 1 << 17,
@@ -41,13 +43,19 @@ struct vrs_tcp_held {
 
 /* --- keeping --- */
 
+static size_t held_memory(const struct vrs_tcp_held *h)
+{
+	return sizeof(*h) + h->capacity;
+}
+
 static void held_free(struct vrs_tcp *t, struct vrs_tcp_held *h)
 {
+	t->held_memory -= held_memory(h);
 	if (h->frame.buffer != NULL) {
 		t->host->ops->put(t, &h->frame);
 		t->host->n_held--;
 	}
-	vrs_mem_free(VRS_MEM_SESSION, h, sizeof(*h) + h->capacity);
+	vrs_mem_free(VRS_MEM_SESSION, h, held_memory(h));
 }
 
 /* Behind @p last, when that is a copy with room. @return Bytes that went there. */
@@ -64,16 +72,28 @@ static uint32_t held_append(
 	return n;
 }
 
-static struct vrs_tcp_held *held_new(
-	struct vrs_tcp *t, uint32_t seq, const uint8_t *data, uint32_t size, struct vrs_frame *f)
+/* Room for a copy behind @p last: more and more, as long as it is filled. */
+static uint32_t block_size(const struct vrs_tcp_held *last, uint32_t size)
+{
+	uint32_t room = last != NULL && last->capacity > 0 ? 2 * last->capacity : BLOCK_FIRST;
+
+	return VRS_MAX(size, VRS_MIN(room, (uint32_t)BLOCK_SIZE));
+}
+
+static struct vrs_tcp_held *held_new(struct vrs_tcp *t, const struct vrs_tcp_held *last,
+	uint32_t seq, const uint8_t *data, uint32_t size, struct vrs_frame *f)
 {
 	bool take = f != NULL && f->buffer != NULL && t->host->n_held < t->host->hold_max;
-	uint32_t capacity = take ? 0 : VRS_MAX(size, (uint32_t)BLOCK_SIZE);
-	struct vrs_tcp_held *h = vrs_mem_alloc(VRS_MEM_SESSION, sizeof(*h) + capacity);
+	uint32_t capacity = take ? 0 : block_size(last, size);
+	struct vrs_tcp_held *h;
 
+	if (t->held_memory + sizeof(*h) + capacity > 2ull * t->rcv_buffer)
+		return NULL;
+	h = vrs_mem_alloc(VRS_MEM_SESSION, sizeof(*h) + capacity);
 	if (h == NULL)
 		return NULL;
 	*h = (struct vrs_tcp_held){.data = data, .seq = seq, .size = size, .capacity = capacity};
+	t->held_memory += held_memory(h);
 	if (take) {
 		h->frame = *f;
 		f->buffer = NULL;
@@ -86,7 +106,7 @@ static struct vrs_tcp_held *held_new(
 	return h;
 }
 
-/* Keep bytes at the end of a list. @return false: out of memory. */
+/* Keep bytes at the end of a list. @return false: no memory, or too much of it is used. */
 static bool keep(struct vrs_tcp *t, struct vrs_tcp_held **first, struct vrs_tcp_held **last,
 	uint32_t seq, const uint8_t *data, uint32_t size, struct vrs_frame *f)
 {
@@ -94,7 +114,7 @@ static bool keep(struct vrs_tcp *t, struct vrs_tcp_held **first, struct vrs_tcp_
 
 	if (n == size)
 		return true;
-	struct vrs_tcp_held *h = held_new(t, seq + n, data + n, size - n, f);
+	struct vrs_tcp_held *h = held_new(t, *last, seq + n, data + n, size - n, f);
 	if (h == NULL) {
 		if (n > 0)
 			(*last)->size -= n;
@@ -169,7 +189,8 @@ static size_t need(struct vrs_tcp *t, const uint8_t *data, size_t size)
 	return t->host->ops->need != NULL ? t->host->ops->need(t, data, size) : SIZE_MAX;
 }
 
-/* Fill up the message whose beginning is in `left` and present it. @return Bytes taken of data. */
+/* Fill up the message whose beginning is in `left` and present it; its header by itself first, when that is whole:
+ * a length that is none is not waited for. @return Bytes taken of data. */
 static uint32_t stitch(struct vrs_tcp *t, const uint8_t *data, uint32_t size)
 {
 	uint32_t at = 0;
@@ -187,8 +208,8 @@ static uint32_t stitch(struct vrs_tcp *t, const uint8_t *data, uint32_t size)
 				break;
 			}
 			at += n;
-			if (wanted != SIZE_MAX)
-				continue;
+			if (wanted != SIZE_MAX && t->left_size < wanted)
+				break;
 		}
 		size_t done = t->host->ops->receive(t, t->left, t->left_size);
 		if (t->state == VRS_TCP_CLOSED)
@@ -196,7 +217,12 @@ static uint32_t stitch(struct vrs_tcp *t, const uint8_t *data, uint32_t size)
 		t->left_size -= (uint32_t)done;
 		memmove(t->left, t->left + done, t->left_size);
 		t->host->stat.rx_stitched += done > 0;
-		if (done == 0 && wanted != SIZE_MAX)
+		if (done == 0 && need(t, t->left, t->left_size) > t->left_size) {
+			if (wanted == SIZE_MAX)
+				break;
+			continue; /* What was wanted was the header. */
+		}
+		if (done == 0)
 			t->paused = !t->shut;
 		if (t->left_size == 0 || done == 0)
 			break;

@@ -54,25 +54,57 @@ static void order_add(struct vrs_tcp *t, uint32_t i)
 	t->order_last = i;
 }
 
-/* Where its time of sending puts it. */
-static void order_insert(struct vrs_tcp *t, uint32_t i)
+/* Two lists by time of sending as one; `next` alone is looked at and set. */
+static uint32_t order_merge(struct vrs_tcp *t, uint32_t a, uint32_t b)
 {
-	struct vrs_tcp_sent *s = sent_at(t, i);
-	uint32_t after = t->order_last;
+	uint32_t first, *end = &first;
 
-	while (after != NOBODY && sent_at(t, after)->sent_us > s->sent_us)
-		after = sent_at(t, after)->prev;
-	uint32_t before = after != NOBODY ? sent_at(t, after)->next : t->order_first;
-	s->prev = after;
-	s->next = before;
-	if (after != NOBODY)
-		sent_at(t, after)->next = i;
-	else
-		t->order_first = i;
-	if (before != NOBODY)
-		sent_at(t, before)->prev = i;
-	else
+	while (a != NOBODY && b != NOBODY) {
+		uint32_t *from = sent_at(t, b)->sent_us < sent_at(t, a)->sent_us ? &b : &a;
+
+		*end = *from;
+		end = &sent_at(t, *from)->next;
+		*from = *end;
+	}
+	*end = a != NOBODY ? a : b;
+	return first;
+}
+
+/* The next @p n of list @p from by time of sending, as a list. */
+static uint32_t order_sort(struct vrs_tcp *t, uint32_t *from, uint32_t n)
+{
+	if (n == 1) {
+		uint32_t i = *from;
+
+		*from = sent_at(t, i)->next;
+		sent_at(t, i)->next = NOBODY;
+		return i;
+	}
+	uint32_t a = order_sort(t, from, n / 2);
+	return order_merge(t, a, order_sort(t, from, n - n / 2));
+}
+
+/* All that is out, when many have come back to it: one by one would take the square of that. */
+static void order_again(struct vrs_tcp *t)
+{
+	uint32_t n = 0;
+
+	t->order_first = t->order_last = NOBODY;
+	for (uint32_t i = t->sent_head; i != t->sent_tail; i++) {
+		if (sent_at(t, i)->state == SENT_OUT) {
+			order_add(t, i);
+			n++;
+		}
+	}
+	if (n == 0)
+		return;
+	uint32_t unsorted = t->order_first;
+	t->order_first = order_sort(t, &unsorted, n);
+	t->order_last = NOBODY;
+	for (uint32_t i = t->order_first; i != NOBODY; i = sent_at(t, i)->next) {
+		sent_at(t, i)->prev = t->order_last;
 		t->order_last = i;
+	}
 }
 
 bool vrs_tcp_sent_room(struct vrs_tcp *t)
@@ -129,7 +161,7 @@ void vrs_tcp_sent_clear(struct vrs_tcp *t)
 {
 	vrs_mem_free(VRS_MEM_SESSION, t->sent, t->sent_capacity * sizeof(*t->sent));
 	t->sent = NULL;
-	t->sent_capacity = t->sent_head = t->sent_tail = 0;
+	t->sent_capacity = t->sent_head = t->sent_tail = t->lost_hint = 0;
 	t->order_first = t->order_last = NOBODY;
 	t->in_flight = t->n_lost = t->n_sacked = 0;
 }
@@ -147,16 +179,19 @@ static void mark_lost(struct vrs_tcp *t, uint32_t i)
 	if (s->state != SENT_LOST)
 		t->n_lost++;
 	s->state = SENT_LOST;
+	if ((int32_t)(i - t->lost_hint) < 0)
+		t->lost_hint = i;
 }
 
-uint32_t vrs_tcp_sent_lost(const struct vrs_tcp *t)
+uint32_t vrs_tcp_sent_lost(struct vrs_tcp *t)
 {
 	if (t->n_lost == 0)
 		return t->sent_tail;
-	uint32_t i = t->sent_head;
-	while (i != t->sent_tail && sent_at(t, i)->state != SENT_LOST)
-		i++;
-	return i;
+	if ((int32_t)(t->lost_hint - t->sent_head) < 0)
+		t->lost_hint = t->sent_head;
+	while (sent_at(t, t->lost_hint)->state != SENT_LOST)
+		t->lost_hint++;
+	return t->lost_hint;
 }
 
 /* The first record that ends behind @p seq. */
@@ -473,8 +508,8 @@ static void undo(struct vrs_tcp *t)
 		s->state = SENT_OUT;
 		t->n_lost--;
 		t->in_flight += s->size;
-		order_insert(t, i);
 	}
+	order_again(t);
 	vrs_tcp_cc_undo(t);
 	t->recovery = RECOVERY_NONE;
 	t->undo_possible = false;

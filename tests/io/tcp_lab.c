@@ -90,6 +90,8 @@ static size_t need(struct vrs_tcp *t, const uint8_t *data, size_t size)
 {
 	const struct tcp_lab *l = lab_of(t);
 
+	if (size < l->o.header)
+		return l->o.header;
 	return l->o.message > 0 ? l->o.message : 1;
 }
 

@@ -36,6 +36,7 @@ struct lab_options {
 	uint32_t receive_buffer;
 	uint32_t hold_max; /**< 0: 64 frames. */
 	uint32_t message;  /**< Bytes of a message; 0: 1, so that all is consumed. */
+	uint32_t header;   /**< How many of those say how long it is; 0: nobody has to say. */
 };
 
 struct tcp_lab {

@@ -115,6 +115,27 @@ static void a_syn_is_sent_again_with_back_off_and_given_up(void **state) /* RFC 
 	lab_fini(&l);
 }
 
+static void after_a_syn_that_was_lost_the_first_timeout_is_three_seconds(
+	void **state) /* RFC 6298 (5.7) */
+{
+	struct tcp_lab l;
+
+	lab_init(&l, &(struct lab_options){.no_ts = true, .no_sack = true});
+	vrs_tcp_connect(&l.flow);
+	lab_wait(&l, 1500);
+	assert_int_equal(l.n_out, 2);
+	lab_in(&l, SYN | ACK, 0, 1, 0);
+	lab_send(&l, 100);
+	lab_skip(&l);
+	uint64_t from = l.host.now_us;
+	lab_wait(&l, 3500);
+	const struct lab_out *again = lab_next(&l);
+	assert_non_null(again);
+	assert_int_equal(again->seg.size, 100);
+	assert_in_range(again->at_us - from, 3000000, 3010000);
+	lab_fini(&l);
+}
+
 static void a_refused_open_ends(void **state)
 {
 	struct tcp_lab l;
@@ -291,6 +312,20 @@ static void old_timestamps_are_duplicates(void **state) /* RFC 7323 section 5 */
 	s.ts_val -= 50;
 	lab_feed(&l, &s);
 	assert_int_equal(l.rx, 20);
+	lab_fini(&l);
+}
+
+static void an_absurd_ack_sets_no_time_either(
+	void **state) /* Its sender has guessed the window, no more. */
+{
+	struct tcp_lab l;
+
+	lab_open(&l, &plain);
+	struct vrs_tcp_segment s = lab_segment(&l, ACK, 1, 0x40000000, 0);
+	s.ts_val += 0x30000000;
+	lab_feed(&l, &s);
+	lab_in(&l, ACK, 1, 1, 10);
+	assert_int_equal(l.rx, 10);
 	lab_fini(&l);
 }
 
@@ -533,6 +568,7 @@ int main(void)
 		cmocka_unit_test(a_passive_open_answers_and_waits_for_the_ack),
 		cmocka_unit_test(data_may_come_with_the_last_ack_of_the_handshake),
 		cmocka_unit_test(a_syn_is_sent_again_with_back_off_and_given_up),
+		cmocka_unit_test(after_a_syn_that_was_lost_the_first_timeout_is_three_seconds),
 		cmocka_unit_test(a_refused_open_ends),
 		cmocka_unit_test(an_ack_of_something_else_is_reset_while_opening),
 		cmocka_unit_test(both_may_open_at_once),
@@ -544,6 +580,7 @@ int main(void)
 		cmocka_unit_test(a_segment_without_ack_is_dropped),
 		cmocka_unit_test(challenges_are_limited),
 		cmocka_unit_test(old_timestamps_are_duplicates),
+		cmocka_unit_test(an_absurd_ack_sets_no_time_either),
 		cmocka_unit_test(nobody_answers_as_the_rfc_says),
 		cmocka_unit_test(the_peer_closes_first),
 		cmocka_unit_test(we_close_first_and_wait),

@@ -303,6 +303,26 @@ static void frames_that_wait_are_copied_when_too_many_are_held(void **state)
 	lab_fini(&l);
 }
 
+static void crumbs_in_the_worst_order_take_no_more_memory_than_twice_the_window(void **state)
+{
+	enum { BUFFER = 1 << 16, CRUMBS = 40000 };
+	struct tcp_lab l;
+
+	lab_open(&l, &(struct lab_options){.hold_max = 1, .receive_buffer = BUFFER});
+	for (uint32_t seq = CRUMBS; seq > 1; seq--) {
+		lab_in(&l, ACK, seq, 1, 1);
+		lab_skip(&l);
+		assert_true(l.flow.held_memory <= 2 * BUFFER);
+	}
+	assert_true(l.host.stat.rx_dropped > 0);
+	/* What was dropped comes again, and nothing else is lost. */
+	for (uint32_t seq = 1; seq < CRUMBS; seq += 1000)
+		lab_in(&l, ACK, seq, 1, 1000);
+	assert_int_equal(l.rx, CRUMBS);
+	assert_int_equal(l.flow.held_memory, 0);
+	lab_fini(&l);
+}
+
 /* --- messages --- */
 
 static void a_message_across_frames_is_put_together_alone(void **state)
@@ -322,6 +342,29 @@ static void a_message_across_frames_is_put_together_alone(void **state)
 	assert_int_equal(l.rx, 700);
 	lab_in(&l, ACK, 800, 1, 1);
 	assert_int_equal(l.rx, 800);
+	assert_int_equal(l.host.stat.rx_stitched, 2);
+	lab_fini(&l);
+}
+
+static void a_header_that_has_come_in_pieces_is_presented_by_itself(
+	void **state) /* RFC 4271 section 6.1 */
+{
+	struct tcp_lab l;
+
+	lab_open(&l, &(struct lab_options){.message = 100, .header = 19});
+	lab_in(&l, ACK, 1, 1, 10);
+	assert_int_equal(l.rx_calls, 1);
+	lab_in(&l, ACK, 11, 1, 8);
+	assert_int_equal(l.rx_calls, 1);
+	lab_in(&l, ACK, 19, 1, 1);
+	assert_int_equal(l.rx_calls, 2);
+	for (unsigned i = 0; i < 80; i++)
+		lab_in(&l, ACK, 20 + i, 1, 1);
+	assert_int_equal(l.rx_calls, 2);
+	lab_in(&l, ACK, 100, 1, 1 + 15); /* And the beginning of another one, */
+	assert_int_equal(l.rx, 100);
+	lab_in(&l, ACK, 116, 1, 85); /* all the rest of which comes at once. */
+	assert_int_equal(l.rx, 200);
 	assert_int_equal(l.host.stat.rx_stitched, 2);
 	lab_fini(&l);
 }
@@ -379,7 +422,10 @@ int main(void)
 		cmocka_unit_test(the_windows_right_edge_does_not_move_left),
 		cmocka_unit_test(what_is_outside_the_window_is_cut_off),
 		cmocka_unit_test(frames_that_wait_are_copied_when_too_many_are_held),
+		cmocka_unit_test(
+			crumbs_in_the_worst_order_take_no_more_memory_than_twice_the_window),
 		cmocka_unit_test(a_message_across_frames_is_put_together_alone),
+		cmocka_unit_test(a_header_that_has_come_in_pieces_is_presented_by_itself),
 		cmocka_unit_test(a_reader_that_says_not_now_is_asked_again),
 		cmocka_unit_test(a_put_together_message_may_have_to_wait_as_well),
 	};

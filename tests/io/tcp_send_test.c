@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "io/dpdk/tcp_internal.h"
 #include "tests/io/tcp_lab.h"
 #include "tests/test.h"
 
@@ -463,6 +464,55 @@ static void a_timeout_that_was_none_is_undone(void **state)
 	end(&l);
 }
 
+/* What is out is in the order of its last sending, both ways round. */
+static void check_order(const struct vrs_tcp *t)
+{
+	uint32_t n = 0, before = NOBODY;
+
+	for (uint32_t i = t->order_first; i != NOBODY; before = i, i = sent_at(t, i)->next) {
+		assert_int_equal(sent_at(t, i)->prev, before);
+		assert_int_equal(sent_at(t, i)->state, SENT_OUT);
+		if (before != NOBODY)
+			assert_true(sent_at(t, before)->sent_us <= sent_at(t, i)->sent_us);
+		n++;
+	}
+	assert_int_equal(t->order_last, before);
+	assert_int_equal(n + t->n_lost + t->n_sacked, t->sent_tail - t->sent_head);
+}
+
+static void an_undo_puts_everything_back_where_its_time_of_sending_is(void **state)
+{
+	enum { N = 4000 };
+	struct tcp_lab l;
+
+	lab_open(&l, &plain);
+	l.flow.cc.cwnd = l.flow.snd_wnd = l.flow.max_wnd = 2 * N * M;
+	for (unsigned k = 0; k < N; k += 10) {
+		lab_send(&l, 10 * M);
+		l.n_out = l.n_looked_at = 0;
+		lab_wait(&l, k % 100 == 0);
+	}
+	assert_int_equal(l.flow.sent_tail - l.flow.sent_head, N);
+	uint32_t echo = l.ts_echo;
+	lab_wait(&l, 400);
+	assert_int_equal(l.flow.recovery, RECOVERY_RTO);
+	/* Many are sent again, some have arrived, and others are lost still. */
+	for (unsigned k = 1; k < N / 8; k++) {
+		lab_ack(&l, at(k), at(N / 2 + 3 * k), at(N / 2 + 3 * k + 1), 0);
+		l.n_out = l.n_looked_at = 0;
+		lab_wait(&l, 1);
+		check_order(&l.flow);
+	}
+	assert_true(l.flow.in_flight > N / 16 * M);
+	assert_in_range(l.flow.n_lost, N / 4, N);
+	l.ts_echo = echo;
+	lab_ack(&l, at(N / 8), 0);
+	assert_int_equal(l.host.stat.undos, 1);
+	assert_int_equal(l.flow.n_lost, 0);
+	check_order(&l.flow);
+	end(&l);
+}
+
 static void absurd_blocks_say_nothing(void **state)
 {
 	struct tcp_lab l;
@@ -639,6 +689,7 @@ int main(void)
 		cmocka_unit_test(without_sack_three_duplicates_are_a_loss),
 		cmocka_unit_test(a_loss_that_was_none_is_undone),
 		cmocka_unit_test(a_timeout_that_was_none_is_undone),
+		cmocka_unit_test(an_undo_puts_everything_back_where_its_time_of_sending_is),
 		cmocka_unit_test(absurd_blocks_say_nothing),
 		cmocka_unit_test(a_peer_that_drops_what_it_had_sacked_gets_it_again),
 		cmocka_unit_test(part_of_a_segment_may_be_acknowledged),
