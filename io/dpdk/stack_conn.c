@@ -20,6 +20,7 @@
 
 enum {
 	LINGER_MS = 1000,
+	HANDSHAKE_US = 100000, /* A round trip of the slowest peer. */
 	PORT_FIRST = 32768,
 	PORT_LAST = 60999, /* As Linux chooses them. */
 	PORT_TRIES = 64,
@@ -82,16 +83,6 @@ static void table_remove(struct stack *s, struct vrs_conn *c)
 		c->next->prev = c->prev;
 }
 
-static void half_open_done(struct vrs_conn *c)
-{
-	struct endpoint *e =
-		c->half_open ? vrs_stack_endpoint(c->stack, &c->key.local, &c->key.remote) : NULL;
-
-	c->half_open = false;
-	if (e != NULL && e->n_half_open > 0)
-		e->n_half_open--;
-}
-
 static void not_open(struct vrs_conn *c)
 {
 	if (c->open_counted)
@@ -106,7 +97,6 @@ static void inter(struct vrs_conn *c)
 	if (c->in_grave)
 		return;
 	c->in_grave = true;
-	half_open_done(c);
 	not_open(c);
 	vrs_timer_cancel(&s->tcp.wheel, &c->linger);
 	table_remove(s, c);
@@ -194,7 +184,7 @@ static void admit(struct vrs_conn *c)
 	struct stack *s = c->stack;
 	const struct endpoint *e = vrs_stack_endpoint(s, &c->key.local, &c->key.remote);
 
-	half_open_done(c);
+	c->half_open = false;
 	if (e == NULL) {
 		stack_count(&s->stat.refused_unknown, 1);
 		vrs_stack_conn_free(c);
@@ -233,9 +223,9 @@ static size_t on_receive(struct vrs_tcp *t, const uint8_t *data, size_t size)
 /* BGP says how long its messages are (RFC 4271 section 4.1): so no more than one is ever put together. */
 static size_t on_need(struct vrs_tcp *t, const uint8_t *data, size_t size)
 {
-	enum { LENGTH_AT = 16, LENGTH_END = 18 };
+	enum { LENGTH_AT = 16 };
 
-	if (size < LENGTH_END)
+	if (size < VRS_BGP_HEADER_SIZE)
 		return VRS_BGP_HEADER_SIZE;
 	size_t length = (size_t)data[LENGTH_AT] << 8 | data[LENGTH_AT + 1];
 	return VRS_MAX(length, (size_t)VRS_BGP_HEADER_SIZE);
@@ -392,32 +382,61 @@ static struct vrs_conn *conn_new(
 	return c;
 }
 
-/* Of those in TIME_WAIT the oldest goes when there are many. @return A peer's other connections. */
-static unsigned make_room(struct stack *s, const struct vrs_flow_key *key)
-{
-	unsigned n = 0, n_waiting = 0;
-	struct vrs_conn *oldest = NULL;
+/** A peer's connections. */
+struct others {
+	unsigned n, n_waiting, n_half_open; /* Of n: in TIME_WAIT; handshakes that are not done. */
+	struct vrs_conn *waiting, *half_open; /* The oldest of each. */
+};
 
-	for (struct vrs_conn *c = s->conns; c != NULL; c = c->next) {
+static struct others others_of(const struct stack *s, const struct vrs_flow_key *key)
+{
+	struct others o = {0};
+
+	for (struct vrs_conn *c = s->conns; c != NULL; c = c->next) { /* Newer ones are in front. */
 		if (!vrs_addr_equal(&c->key.remote, &key->remote) ||
 			!vrs_addr_equal(&c->key.local, &key->local))
 			continue;
+		o.n++;
 		if (c->tcp.state == VRS_TCP_TIME_WAIT) {
-			n_waiting++;
-			oldest = c; /* Newer ones are in front. */
-		} else {
-			n++;
+			o.n_waiting++;
+			o.waiting = c;
+		} else if (c->half_open) {
+			o.n_half_open++;
+			o.half_open = c;
 		}
 	}
-	if (n_waiting >= TIME_WAIT_MAX)
-		vrs_stack_conn_free(oldest);
-	return n;
+	return o;
+}
+
+/* Of many in TIME_WAIT the oldest goes. */
+static void limit_waiting(const struct others *o)
+{
+	if (o->n_waiting >= TIME_WAIT_MAX)
+		vrs_stack_conn_free(o->waiting);
+}
+
+/* Of two handshakes the older one goes when it has had time: a stranger's SYNs with a peer's address shall not keep
+ * the peer out. @return false: the peer has connections enough. */
+static bool may_begin(struct stack *s, const struct vrs_flow_key *key)
+{
+	struct others o = others_of(s, key);
+	unsigned n = o.n - o.n_waiting;
+
+	limit_waiting(&o);
+	if (o.n_half_open >= HALF_OPEN_MAX) {
+		if (s->tcp.now_us - o.half_open->tcp.progress_us < HANDSHAKE_US)
+			return false;
+		stack_count(&s->stat.refused_crowd, 1);
+		vrs_stack_conn_free(o.half_open);
+		n--;
+	}
+	return n < VRS_CONNS_PER_PEER;
 }
 
 void vrs_stack_syn(struct stack *s, struct link *l, const struct vrs_flow_key *key,
 	struct endpoint *e, const struct vrs_tcp_segment *syn)
 {
-	if (make_room(s, key) >= VRS_CONNS_PER_PEER || e->n_half_open >= HALF_OPEN_MAX) {
+	if (!may_begin(s, key)) {
 		stack_count(&s->stat.refused_crowd, 1);
 		return;
 	}
@@ -428,7 +447,6 @@ void vrs_stack_syn(struct stack *s, struct link *l, const struct vrs_flow_key *k
 	}
 	c->link = l;
 	c->half_open = true;
-	e->n_half_open++;
 	vrs_tcp_accept(&c->tcp, syn);
 }
 
@@ -473,7 +491,8 @@ int vrs_stack_connect(struct vrs_transport *t, const struct vrs_addr *local,
 		return -ENETUNREACH;
 	if (!choose_port(s, &key))
 		return -EADDRINUSE;
-	(void)make_room(s, &key);
+	const struct others o = others_of(s, &key);
+	limit_waiting(&o);
 	struct vrs_conn *c = conn_new(s, e, &key);
 	if (c == NULL)
 		return -ENOMEM;

@@ -59,7 +59,6 @@ struct endpoint {
 	struct vrs_endpoint ep;
 	struct link *link;
 	void *user;
-	unsigned n_half_open;
 	bool removed; /* Its connections go on: other threads hand their frames over. */
 };
 

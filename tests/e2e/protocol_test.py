@@ -10,6 +10,7 @@ Runs itself again in a network namespace of its own; ends only what it started.
 """
 
 import os
+import socket
 import struct
 import sys
 import time
@@ -95,6 +96,21 @@ class Protocol(unittest.TestCase):
         self.assertLess(max(len(body) for _, body in e.received), 4096)
         a.announce(["192.0.2.0/24", "198.51.100.0/24"])
         self.assertTrue(e.has("+198.51.100.0/24"))
+
+    def test_a_length_that_is_none_is_not_waited_for(self):
+        """RFC 4271 section 6.1, also when the header comes in two pieces."""
+        for cut in (19, 10, 18):
+            with self.subTest(cut=cut):
+                peer = self.peer("e")
+                peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                before = self.daemon.counter("receiveBytes")
+                header = b"\xff" * 16 + struct.pack("!HB", 30000, KEEPALIVE)
+                peer.sock.sendall(header[:cut])
+                # They have been read by themselves.
+                self.daemon.wait(lambda b=before, c=cut: self.daemon.counter("receiveBytes") >= b + c)
+                peer.sock.sendall(header[cut:])
+                self.assertTrue(peer.has("notification 1"), heard(peer.received))
+                peer.close()
 
     def test_a_refresh_marks_and_sweeps(self):
         """RFC 7313: stale between BoRR and EoRR, gone after it if not announced again."""
