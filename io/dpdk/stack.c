@@ -50,12 +50,12 @@ static bool is_virtual(const struct stack *s)
 struct endpoint *vrs_stack_endpoint_find(const struct stack *s, const struct vrs_addr *local,
 	const struct vrs_addr *remote, bool removed)
 {
-	struct endpoint *e = s->endpoints;
+	struct endpoint *e = s->endpoint_slots[pair_slot(local, remote)];
 
 	while (e != NULL &&
 		!(e->removed == removed && vrs_addr_equal(&e->ep.remote, remote) &&
 			vrs_addr_equal(&e->ep.local, local)))
-		e = e->next;
+		e = e->next_in_slot;
 	return e;
 }
 
@@ -82,9 +82,12 @@ static int endpoint_add(struct vrs_transport *t, const struct vrs_endpoint *ep, 
 	e->ep = *ep;
 	e->link = l;
 	e->user = user;
+	struct endpoint **slot = &s->endpoint_slots[pair_slot(&ep->local, &ep->remote)];
 	pthread_mutex_lock(&s->family->lock);
 	e->next = s->endpoints;
 	s->endpoints = e;
+	e->next_in_slot = *slot;
+	*slot = e;
 	atomic_fetch_add(&s->family->generation, 1);
 	pthread_mutex_unlock(&s->family->lock);
 	return 0;
@@ -93,22 +96,26 @@ static int endpoint_add(struct vrs_transport *t, const struct vrs_endpoint *ep, 
 static bool has_conns(
 	const struct stack *s, const struct vrs_addr *local, const struct vrs_addr *remote)
 {
-	const struct vrs_conn *c = s->conns;
+	const struct vrs_conn *c = s->slots[pair_slot(local, remote)];
 
 	while (c != NULL &&
 		!(vrs_addr_equal(&c->key.remote, remote) && vrs_addr_equal(&c->key.local, local)))
-		c = c->next;
+		c = c->next_in_slot;
 	return c != NULL;
 }
 
 static void endpoint_drop(struct stack *s, struct endpoint *e)
 {
-	struct endpoint **at = &s->endpoints;
+	struct endpoint **at = &s->endpoints,
+			**in_slot = &s->endpoint_slots[pair_slot(&e->ep.local, &e->ep.remote)];
 
 	pthread_mutex_lock(&s->family->lock);
 	while (*at != e)
 		at = &(*at)->next;
 	*at = e->next;
+	while (*in_slot != e)
+		in_slot = &(*in_slot)->next_in_slot;
+	*in_slot = e->next_in_slot;
 	atomic_fetch_add(&s->family->generation, 1);
 	pthread_mutex_unlock(&s->family->lock);
 	vrs_mem_free(VRS_MEM_SESSION, e, sizeof(*e));

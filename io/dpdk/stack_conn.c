@@ -15,7 +15,6 @@
 
 #include "io/bgp/message.h"
 #include "io/dpdk/stack_internal.h"
-#include "rib/base/hash.h"
 #include "rib/base/mem.h"
 
 enum {
@@ -30,17 +29,6 @@ enum {
 
 /* --- the table --- */
 
-static uint32_t slot_of(const struct vrs_flow_key *k)
-{
-	uint8_t bytes[36];
-
-	memcpy(bytes, k->remote.bytes, 16);
-	memcpy(bytes + 16, k->local.bytes, 16);
-	memcpy(bytes + 32, &k->remote_port, 2);
-	memcpy(bytes + 34, &k->local_port, 2);
-	return (uint32_t)vrs_hash(bytes, sizeof(bytes)) & (FLOW_SLOTS - 1);
-}
-
 static bool same_key(const struct vrs_flow_key *a, const struct vrs_flow_key *b)
 {
 	return a->remote_port == b->remote_port && a->local_port == b->local_port &&
@@ -49,7 +37,7 @@ static bool same_key(const struct vrs_flow_key *a, const struct vrs_flow_key *b)
 
 struct vrs_conn *vrs_stack_find(const struct stack *s, const struct vrs_flow_key *key)
 {
-	struct vrs_conn *c = s->slots[slot_of(key)];
+	struct vrs_conn *c = s->slots[pair_slot(&key->local, &key->remote)];
 
 	while (c != NULL && !same_key(&c->key, key))
 		c = c->next_in_slot;
@@ -58,7 +46,7 @@ struct vrs_conn *vrs_stack_find(const struct stack *s, const struct vrs_flow_key
 
 static void table_add(struct stack *s, struct vrs_conn *c)
 {
-	struct vrs_conn **slot = &s->slots[slot_of(&c->key)];
+	struct vrs_conn **slot = &s->slots[pair_slot(&c->key.local, &c->key.remote)];
 
 	c->next_in_slot = *slot;
 	*slot = c;
@@ -70,7 +58,7 @@ static void table_add(struct stack *s, struct vrs_conn *c)
 
 static void table_remove(struct stack *s, struct vrs_conn *c)
 {
-	struct vrs_conn **at = &s->slots[slot_of(&c->key)];
+	struct vrs_conn **at = &s->slots[pair_slot(&c->key.local, &c->key.remote)];
 
 	while (*at != c)
 		at = &(*at)->next_in_slot;
@@ -392,7 +380,9 @@ static struct others others_of(const struct stack *s, const struct vrs_flow_key 
 {
 	struct others o = {0};
 
-	for (struct vrs_conn *c = s->conns; c != NULL; c = c->next) { /* Newer ones are in front. */
+	struct vrs_conn *c = s->slots[pair_slot(&key->local, &key->remote)];
+
+	for (; c != NULL; c = c->next_in_slot) {
 		if (!vrs_addr_equal(&c->key.remote, &key->remote) ||
 			!vrs_addr_equal(&c->key.local, &key->local))
 			continue;

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "io/dpdk/stack_internal.h"
-#include "rib/base/hash.h"
 #include "rib/base/mem.h"
 
 enum {
@@ -85,12 +84,9 @@ static uint32_t search(
 static uint32_t owner_of(
 	struct stack *s, const struct vrs_addr *local, const struct vrs_addr *remote)
 {
-	uint8_t bytes[32];
+	uint64_t key = pair_hash(local, remote);
 	uint32_t generation = atomic_load(&s->family->generation);
 
-	memcpy(bytes, local->bytes, 16);
-	memcpy(bytes + 16, remote->bytes, 16);
-	uint64_t key = vrs_hash(bytes, sizeof(bytes));
 	struct owner *o = &s->owners[key & (OWNER_SLOTS - 1)];
 	if (o->key == key && o->generation == generation)
 		return o->thread;

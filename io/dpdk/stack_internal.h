@@ -12,19 +12,21 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "io/dpdk/frame.h"
 #include "io/dpdk/neigh.h"
 #include "io/dpdk/stack.h"
 #include "io/dpdk/tcp.h"
+#include "rib/base/hash.h"
 
 enum {
 	BURST = 32,
-	ROUNDS = 4,           /* Bursts of a wire in one poll(): 128 frames. */
-	FLOW_SLOTS = 1024,    /* Power of two; chains. */
-	OWNER_SLOTS = 4096,   /* Power of two; a cache, one entry each. */
-	HALF_OPEN_MAX = 2,    /* A peer's handshakes that are not done. */
-	TIME_WAIT_MAX = 16,   /* A peer's; the oldest goes first. */
+	ROUNDS = 4,         /* Bursts of a wire in one poll(): 128 frames. */
+	SLOTS = 1024,       /* Of address pairs: endpoints and connections. Power of two; chains. */
+	OWNER_SLOTS = 4096, /* Power of two; a cache, one entry each. */
+	HALF_OPEN_MAX = 2,  /* A peer's handshakes that are not done. */
+	TIME_WAIT_MAX = 16, /* A peer's; the oldest goes first. */
 	HANDOVER_ROOM = 2048, /* Frames between two threads; power of two. */
 };
 
@@ -55,7 +57,7 @@ struct family {
 };
 
 struct endpoint {
-	struct endpoint *next;
+	struct endpoint *next, *next_in_slot;
 	struct vrs_endpoint ep;
 	struct link *link;
 	void *user;
@@ -100,9 +102,10 @@ struct stack {
 	struct family *family;
 	unsigned index;
 	struct link *links;
-	struct endpoint *endpoints; /* Changed here alone, under the family's lock. */
-	unsigned n_removed;         /* Of these. */
-	struct vrs_conn *slots[FLOW_SLOTS];
+	/* Changed here alone, under the family's lock: all, and by address pair. */
+	struct endpoint *endpoints, *endpoint_slots[SLOTS];
+	unsigned n_removed;            /* Of these. */
+	struct vrs_conn *slots[SLOTS]; /* By address pair, newer ones in front. */
 	struct vrs_conn *conns, *graves;
 	struct owner *owners; /* NULL: one thread only. */
 	int wake_fd, epoll_fd;
@@ -130,6 +133,21 @@ static inline struct stack *stack_of(const struct vrs_transport *t)
 static inline struct vrs_conn *conn_of(const struct vrs_tcp *t)
 {
 	return (struct vrs_conn *)t;
+}
+
+static inline uint64_t pair_hash(const struct vrs_addr *local, const struct vrs_addr *remote)
+{
+	uint8_t bytes[32];
+
+	memcpy(bytes, local->bytes, 16);
+	memcpy(bytes + 16, remote->bytes, 16);
+	return vrs_hash(bytes, sizeof(bytes));
+}
+
+/* Where in a table of SLOTS. */
+static inline uint32_t pair_slot(const struct vrs_addr *local, const struct vrs_addr *remote)
+{
+	return (uint32_t)pair_hash(local, remote) & (SLOTS - 1);
 }
 
 static inline void stack_count(_Atomic uint64_t *counter, uint64_t n)
