@@ -104,6 +104,7 @@ int vrs_tcp_init(struct vrs_tcp *t, struct vrs_tcp_host *h, const struct vrs_tcp
 		.sack_on = true,
 		.wscale_on = true,
 		.mtu = p->mtu,
+		.link_mtu = p->mtu,
 		.peer_mss = UINT16_MAX,
 		.iss = p->iss,
 		.ts_offset = p->ts_offset,
@@ -205,6 +206,12 @@ void vrs_tcp_abort(struct vrs_tcp *t)
 	}
 	t->state = VRS_TCP_CLOSED;
 	timers_off(t);
+}
+
+void vrs_tcp_give_up(struct vrs_tcp *t, int err)
+{
+	(void)vrs_tcp_send_control(t, t->snd_nxt, VRS_TCP_RST | VRS_TCP_ACK);
+	vrs_tcp_end(t, err);
 }
 
 void vrs_tcp_time_wait(struct vrs_tcp *t)

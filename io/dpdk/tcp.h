@@ -53,7 +53,8 @@ enum {
 	VRS_TCP_HALF_OPEN_TIMEOUT_MS =
 		63000, /**< A passive open: sent again five times, as Linux. */
 	VRS_TCP_USER_TIMEOUT_MS =
-		300000, /**< Nothing acknowledged for so long: the peer is gone. */
+		300000,          /**< Nothing acknowledged for so long: the peer is gone. */
+	VRS_TCP_MTU_MS = 600000, /**< For so long the path is as narrow as an ICMP said. */
 	VRS_TCP_RECEIVE_BUFFER = 4 << 20,
 	VRS_TCP_RANGES_MAX = 64, /**< Gaps between what has arrived; more is dropped. */
 };

@@ -64,7 +64,7 @@ struct vrs_tcp {
 	bool paused, present_due, shut, fin_sent, fin_seen, eof_seen, eof_told;
 	bool ack_now, ack_soon, active_open;
 	bool undo_possible, tlp_retransmit, reordering_seen, tlp_out;
-	uint16_t mss, mtu; /* mss: payload of a segment, options taken off. */
+	uint16_t mss, mtu, link_mtu; /* mss: payload of a segment, options taken off. */
 	uint16_t peer_mss, ack_segments;
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t backoff, reo_wnd_mult, reo_wnd_persist, dupacks;
@@ -84,6 +84,7 @@ struct vrs_tcp {
 	uint32_t delivered;                   /* Bytes by the ACK at hand. */
 	uint64_t progress_us;                 /* Last time something was acknowledged. */
 	uint64_t cwnd_full_us;                /* Last time cwnd was what held us back. */
+	uint64_t mtu_us;                      /* When mtu became smaller than link_mtu. */
 
 	/* Round trip and RACK. */
 	uint32_t srtt_us, rttvar_us, rto_ms, min_rtt_us, rack_rtt_us;

@@ -53,6 +53,9 @@ void vrs_tcp_ready(struct vrs_tcp *t);
 /* The end: timers off, buffers dropped, the user told. */
 void vrs_tcp_end(struct vrs_tcp *t, int err);
 
+/* The same, and the peer is told (RST): we cannot go on. */
+void vrs_tcp_give_up(struct vrs_tcp *t, int err);
+
 void vrs_tcp_time_wait(struct vrs_tcp *t);
 
 /* --- tcp_output.c --- */
@@ -65,6 +68,9 @@ bool vrs_tcp_send_control(struct vrs_tcp *t, uint32_t seq, uint8_t flags);
 
 /* Send again what is in place @p i of what is in flight. */
 bool vrs_tcp_retransmit(struct vrs_tcp *t, uint32_t i);
+
+/* @return How many of @p size queued bytes from @p seq on fit into one segment: fewer where chunks are very small. */
+uint32_t vrs_tcp_segment_size(const struct vrs_tcp *t, uint32_t seq, uint32_t size);
 
 /* Send one new segment although cwnd is full. @return false: there is none, or no window. */
 bool vrs_tcp_send_new(struct vrs_tcp *t);

@@ -177,6 +177,14 @@ static uint32_t gather(const struct vrs_tcp *t, uint32_t seq, uint32_t size,
 	return got;
 }
 
+uint32_t vrs_tcp_segment_size(const struct vrs_tcp *t, uint32_t seq, uint32_t size)
+{
+	struct vrs_wire_piece pieces[VRS_WIRE_PIECES_MAX];
+	unsigned n;
+
+	return gather(t, seq, size, pieces, &n);
+}
+
 /* --- data --- */
 
 /* Whether @p seq + @p size is all there is. */
@@ -329,8 +337,18 @@ static bool may_send_data(const struct vrs_tcp *t)
 	}
 }
 
+/* RFC 1191 section 6.3: what was said of the path does not hold for ever. */
+static void widen(struct vrs_tcp *t)
+{
+	if (t->mtu == t->link_mtu || now_us(t) - t->mtu_us < VRS_TCP_MTU_MS * 1000ull)
+		return;
+	t->mtu = t->link_mtu;
+	vrs_tcp_set_mss(t);
+}
+
 bool vrs_tcp_output(struct vrs_tcp *t)
 {
+	widen(t);
 	if (may_send_data(t) && !send_data(t))
 		return false;
 	if (t->state >= VRS_TCP_ESTABLISHED && (t->ack_now || vrs_tcp_window_opened(t)))
@@ -509,6 +527,7 @@ bool vrs_tcp_mtu(struct vrs_tcp *t, uint32_t seq, uint32_t mtu)
 	if (mtu >= t->mtu)
 		return false;
 	t->mtu = (uint16_t)mtu;
+	t->mtu_us = now_us(t);
 	vrs_tcp_set_mss(t);
 	t->cc.cwnd = VRS_MAX(t->cc.cwnd, 2u * t->mss);
 	vrs_tcp_sent_recut(t);

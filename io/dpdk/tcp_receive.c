@@ -204,7 +204,7 @@ static uint32_t stitch(struct vrs_tcp *t, const uint8_t *data, uint32_t size)
 			if (n == 0 && wanted != SIZE_MAX)
 				break;
 			if (!left_add(t, data + at, n)) {
-				vrs_tcp_end(t, ENOBUFS);
+				vrs_tcp_give_up(t, ENOBUFS);
 				break;
 			}
 			at += n;
@@ -259,7 +259,7 @@ static uint32_t present(struct vrs_tcp *t, const uint8_t *data, uint32_t size)
 			break;
 		}
 		if (!left_add(t, data + at, size - at)) {
-			vrs_tcp_end(t, ENOBUFS);
+			vrs_tcp_give_up(t, ENOBUFS);
 			break;
 		}
 		at = size;

@@ -675,13 +675,16 @@ void vrs_tcp_sent_recut(struct vrs_tcp *t)
 	t->order_first = t->order_last = NOBODY;
 	t->in_flight = t->n_lost = t->n_sacked = 0;
 	while (from != to) {
-		uint32_t size = VRS_MIN(to - from, (uint32_t)t->mss);
+		uint32_t size =
+			vrs_tcp_segment_size(t, from, VRS_MIN(to - fin - from, (uint32_t)t->mss));
+		bool last = fin && from + size + 1 == to;
 
 		if (!vrs_tcp_sent_room(t)) {
-			vrs_tcp_end(t, ENOBUFS);
+			vrs_tcp_give_up(t, ENOBUFS);
 			return;
 		}
-		vrs_tcp_sent_add(t, from, size, fin && from + size == to);
+		size += last;
+		vrs_tcp_sent_add(t, from, size, last);
 		mark_lost(t, t->sent_tail - 1);
 		sent_at(t, t->sent_tail - 1)->retransmitted = true;
 		from += size;

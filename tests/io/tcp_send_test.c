@@ -663,6 +663,52 @@ static void a_smaller_path_cuts_anew(void **state) /* RFC 1191, 5927 */
 	end(&l);
 }
 
+static void a_smaller_path_cuts_what_lies_in_crumbs(void **state)
+{
+	enum { CRUMB = 30, N = 60 };
+	struct tcp_lab l;
+
+	lab_open(&l, &plain);
+	for (unsigned i = 0; i < N; i++)
+		lab_send(&l, CRUMB);
+	vrs_tcp_shut(&l.flow);
+	lab_turn(&l);
+	l.n_out = l.n_looked_at = 0;
+	assert_true(vrs_tcp_mtu(&l.flow, l.flow.snd_una, 600));
+	lab_turn(&l);
+	for (uint32_t seq = 1; seq < 1 + CRUMB * N;) {
+		const struct lab_out *o = lab_next(&l);
+
+		assert_non_null(o);
+		assert_int_equal(o->seg.seq, seq);
+		assert_int_equal((o->seg.flags & FIN) != 0, seq + o->seg.size == 1 + CRUMB * N);
+		seq += o->seg.size;
+	}
+	lab_ack(&l, 1 + CRUMB * N + 1, 0);
+	assert_int_equal(l.flow.state, VRS_TCP_FIN_WAIT_2);
+	end(&l);
+}
+
+static void a_smaller_path_is_forgotten_after_ten_minutes(void **state) /* RFC 1191 section 6.3 */
+{
+	struct tcp_lab l;
+
+	in_flight(&l, &plain, 1);
+	assert_true(vrs_tcp_mtu(&l.flow, l.flow.snd_una, 1000));
+	lab_turn(&l);
+	lab_ack(&l, at(1), 0);
+	lab_wait(&l, VRS_TCP_MTU_MS - 1000);
+	lab_skip(&l);
+	lab_send(&l, M);
+	assert_int_equal(lab_next(&l)->seg.size, 1000 - 52);
+	lab_ack(&l, at(2), 0);
+	lab_wait(&l, 2000);
+	lab_skip(&l);
+	lab_send(&l, M);
+	assert_int_equal(lab_next(&l)->seg.size, M);
+	end(&l);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -698,6 +744,8 @@ int main(void)
 		cmocka_unit_test(cubic_comes_back_to_where_it_was),
 		cmocka_unit_test(an_idle_connection_begins_small_again),
 		cmocka_unit_test(a_smaller_path_cuts_anew),
+		cmocka_unit_test(a_smaller_path_cuts_what_lies_in_crumbs),
+		cmocka_unit_test(a_smaller_path_is_forgotten_after_ten_minutes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
