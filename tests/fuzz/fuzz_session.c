@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "io/session/session.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/session_user.h"
 #include "tests/io/bgp_build.h"
 #include "tests/io/mem_transport.h"
 
@@ -19,28 +19,8 @@ static struct {
 	struct vrs_wheel wheel;
 	struct vrs_session *s;
 	struct vrs_conn *conn;
-	bool refuse;
-	unsigned up, down;
+	struct session_user user;
 } w;
-
-static void on_established(void *, struct vrs_session *)
-{
-	w.up++;
-}
-
-static void on_down(void *, struct vrs_session *, const struct vrs_session_error *)
-{
-	w.down++;
-}
-
-static bool on_update(void *, struct vrs_session *, const struct vrs_bgp_update *u)
-{
-	FUZZ_CHECK(u->verdict.action != VRS_BGP_RESET);
-	return !w.refuse;
-}
-
-static const struct vrs_session_ops ops = {
-	.established = on_established, .down = on_down, .update = on_update};
 
 static void peer_up(void *, struct vrs_conn *)
 {
@@ -74,13 +54,7 @@ static bool peer_accept(
 
 static void begin(void)
 {
-	struct vrs_session_config c = {.name = "fuzz",
-		.local_as = 65515,
-		.peer_as = 65001,
-		.router_id = 1,
-		.hold_s = 90,
-		.keepalive_s = 30,
-		.families = 3};
+	struct vrs_session_config c = session_user_config;
 	struct vrs_endpoint back;
 
 	memset(&w, 0, sizeof(w));
@@ -97,7 +71,7 @@ static void begin(void)
 	w.b->accept = peer_accept;
 	vrs_wheel_init(&w.wheel, 0);
 	FUZZ_CHECK(w.b->ops->endpoint_add(w.b, &back, NULL) == 0);
-	w.s = vrs_session_new(&c, w.a, &w.wheel, &ops, NULL);
+	w.s = vrs_session_new(&c, w.a, &w.wheel, &session_user_ops, &w.user);
 	FUZZ_CHECK(w.s != NULL && vrs_session_start(w.s) == 0);
 	mem_net_settle(w.net);
 }
@@ -133,7 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (n == 255) {
 			pass_time(10000);
 		} else if (n == 254) {
-			w.refuse = !w.refuse;
+			w.user.refuse = !w.user.refuse;
 			vrs_session_resume(w.s);
 		} else if (n == 253) {
 			mem_transport_break(w.a, ECONNRESET);
@@ -144,10 +118,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				speak(s.data, s.size);
 		}
 		mem_net_settle(w.net);
-		FUZZ_CHECK(w.up - w.down == (vrs_session_state(w.s) == VRS_SESSION_ESTABLISHED));
+		FUZZ_CHECK(session_user_agrees(&w.user, w.s));
 	}
 	vrs_session_stop(w.s, VRS_BGP_CEASE_SHUTDOWN, "over");
-	FUZZ_CHECK(w.up == w.down);
+	FUZZ_CHECK(w.user.up == w.user.down);
 	vrs_session_free(w.s);
 	FUZZ_CHECK(w.wheel.n == 0);
 	w.a->ops->free(w.a);

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "io/dpdk/stack_internal.h"
-#include "io/session/session.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/session_user.h"
 #include "tests/io/bgp_build.h"
 #include "tests/io/mem_wire.h"
 #include "tests/io/nic_wire.h"
@@ -55,31 +55,10 @@ static struct {
 	struct vrs_wheel wheel;
 	struct vrs_session *s;
 	uint64_t now_us;
-	unsigned polls, up, down;
-	bool refuse;
+	struct session_user user;
+	unsigned polls;
 	struct flow flows[N_FLOWS];
 } w;
-
-/* --- the session --- */
-
-static void on_established(void *, struct vrs_session *)
-{
-	w.up++;
-}
-
-static void on_down(void *, struct vrs_session *, const struct vrs_session_error *)
-{
-	w.down++;
-}
-
-static bool on_update(void *, struct vrs_session *, const struct vrs_bgp_update *u)
-{
-	FUZZ_CHECK(u->verdict.action != VRS_BGP_RESET);
-	return !w.refuse;
-}
-
-static const struct vrs_session_ops ops = {
-	.established = on_established, .down = on_down, .update = on_update};
 
 static uint64_t clock_us(void *)
 {
@@ -98,13 +77,7 @@ static uint16_t vlan(void)
 
 static void begin(uint8_t variant)
 {
-	struct vrs_session_config c = {.name = "fuzz",
-		.local_as = 65515,
-		.peer_as = 65001,
-		.router_id = 1,
-		.hold_s = 90,
-		.keepalive_s = 30,
-		.families = 3};
+	struct vrs_session_config c = session_user_config;
 	struct mem_wire_pair *pair = mem_wire_pair_new();
 	bool ip6 = variant & V_IP6;
 	uint8_t len = ip6 ? 64 : 24;
@@ -147,7 +120,7 @@ static void begin(uint8_t variant)
 		.passive = variant & V_PASSIVE};
 	if (password() != NULL)
 		strcpy(c.endpoint.password, password());
-	w.s = vrs_session_new(&c, w.t, &w.wheel, &ops, NULL);
+	w.s = vrs_session_new(&c, w.t, &w.wheel, &session_user_ops, &w.user);
 	FUZZ_CHECK(w.s != NULL && vrs_session_start(w.s) == 0);
 }
 
@@ -242,7 +215,7 @@ static void check(void)
 		n++;
 	FUZZ_CHECK(n <= CONNS_MAX && s->tcp.n_held <= s->tcp.hold_max);
 	FUZZ_CHECK(s->tcp.n_held == mem_wire_held(w.its));
-	FUZZ_CHECK(w.up - w.down == (vrs_session_state(w.s) == VRS_SESSION_ESTABLISHED));
+	FUZZ_CHECK(session_user_agrees(&w.user, w.s));
 }
 
 static void step(uint64_t us)
@@ -467,7 +440,7 @@ static void send_much(void)
 
 static void use(uint16_t what)
 {
-	w.refuse = what & 1;
+	w.user.refuse = what & 1;
 	vrs_session_resume(w.s);
 	if (what & 2)
 		vrs_session_reset(w.s, "again");
@@ -527,7 +500,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (vrs_reader_left(&r) > 0 && w.polls < POLLS_MAX)
 		record(&r);
 	vrs_session_stop(w.s, VRS_BGP_CEASE_SHUTDOWN, "over");
-	FUZZ_CHECK(w.up == w.down);
+	FUZZ_CHECK(w.user.up == w.user.down);
 	vrs_session_free(w.s);
 	FUZZ_CHECK(w.wheel.n == 0);
 	w.t->ops->free(w.t);

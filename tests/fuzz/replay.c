@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "rib/base/hash.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { MAX_SIZE = 70000, MUTATIONS = 200000, SECONDS = 4 };
@@ -23,11 +24,7 @@ static uint64_t random_state;
 
 static uint32_t draw(uint32_t below)
 {
-	uint64_t z = random_state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return (uint32_t)((z ^ z >> 31) % below);
+	return (uint32_t)(vrs_splitmix64(&random_state) % below);
 }
 
 /* A copy of exactly this size, so that a sanitizer sees a read past the end. */
