@@ -14,7 +14,7 @@ import struct
 import threading
 
 from dpdk_lab import md5
-from speaker import KEEPALIVE, NOTIFICATION, OPEN, UPDATE, attribute, message
+from speaker import KEEPALIVE, NOTIFICATION, OPEN, UPDATE, attribute, message, whole_messages
 
 A_MESSAGE = 900  # Prefixes.
 BASE = 16 << 16  # 16.0.0.0/24, as a number of /24s.
@@ -80,14 +80,8 @@ class One:
         except OSError:
             return False
         self.buffer += data
-        at = 0
-        while len(self.buffer) - at >= 19:
-            size, kind = struct.unpack_from("!HB", self.buffer, at + 16)
-            if len(self.buffer) - at < size:
-                break
-            self.take(kind, bytes(self.buffer[at + 19:at + size]))
-            at += size
-        del self.buffer[:at]
+        for kind, body in whole_messages(self.buffer):
+            self.take(kind, body)
         return bool(data)
 
     def take(self, kind, body):

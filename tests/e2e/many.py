@@ -19,7 +19,7 @@ import resource
 import struct
 import sys
 
-from speaker import KEEPALIVE, NOTIFICATION, OPEN, UPDATE, attribute, message, nlri
+from speaker import KEEPALIVE, NOTIFICATION, OPEN, UPDATE, attribute, message, nlri, whole_messages
 
 
 class Figures:
@@ -66,14 +66,8 @@ class Session(asyncio.Protocol):
 
     def data_received(self, data):
         self.buffer += data
-        at = 0
-        while len(self.buffer) - at >= 19:
-            size, kind = struct.unpack_from("!HB", self.buffer, at + 16)
-            if len(self.buffer) - at < size:
-                break
-            self.take(kind, bytes(self.buffer[at + 19:at + size]))
-            at += size
-        del self.buffer[:at]
+        for kind, body in whole_messages(self.buffer):
+            self.take(kind, body)
 
     def take(self, kind, body):
         if kind == OPEN:

@@ -16,7 +16,7 @@ import threading
 import time
 
 from carrier import carried
-from speaker import UPDATE, Speaker, attribute, message
+from speaker import UPDATE, Speaker, attribute, message, whole_messages
 
 HOST = """
 process: {{bgpPort: 179}}
@@ -100,29 +100,24 @@ class Peer(Speaker):
             at = end
 
     def _read_on(self):
-        data, sock = b"", self.sock
+        data, sock = bytearray(), self.sock
         try:
             while True:
                 self.reading.wait()
                 piece = sock.recv(1 << 18)
                 if not piece:
                     return
-                data = self.take(data + piece)
+                data += piece
+                self.take(data)
         except OSError:
             pass
 
     def take(self, data):
-        """Whole messages. Returns what is behind them."""
-        at = 0
-        while len(data) - at >= 19:
-            size, kind = struct.unpack_from("!HB", data, at + 16)
-            if len(data) - at < size:
-                break
+        """Take whole messages off data."""
+        for kind, body in whole_messages(data):
             if kind == UPDATE:
-                self._told(data[at + 19:at + size])
+                self._told(body)
             self.kinds.add(kind)
-            at += size
-        return data[at:]
 
     def _told(self, body):
         size = struct.unpack("!H", body[:2])[0]

@@ -187,7 +187,9 @@ class Soak(unittest.TestCase):
                        timeout=60)
         peer = Peer("10.0.1.8", "10.0.0.4", 65008)
         with open(f"{directory}/table", "rb") as f:
-            self.assertEqual(peer.take(f.read()), b"")
+            data = bytearray(f.read())
+            peer.take(data)
+            self.assertEqual(data, b"")
         return peer.table
 
     def probe(self):

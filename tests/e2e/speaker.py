@@ -15,6 +15,18 @@ import time
 OPEN, UPDATE, NOTIFICATION, KEEPALIVE, REFRESH = 1, 2, 3, 4, 5
 
 
+def whole_messages(buffer):
+    """(kind, body) of each whole message that a bytearray begins with; they are taken off it at the end."""
+    at = 0
+    while len(buffer) - at >= 19:
+        size, kind = struct.unpack_from("!HB", buffer, at + 16)
+        if len(buffer) - at < size:
+            break
+        yield kind, bytes(buffer[at + 19:at + size])
+        at += size
+    del buffer[:at]
+
+
 def message(kind, body=b""):
     return b"\xff" * 16 + struct.pack("!HB", 19 + len(body), kind) + body
 
