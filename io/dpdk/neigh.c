@@ -52,8 +52,8 @@ struct vrs_neigh {
 	void *ctx;
 	struct vrs_addr gateways[2];
 	uint16_t vlan;
-	uint8_t announce_left;
-	uint64_t announce_us, next_us;
+	uint8_t begin_left; /* Rounds of probes, the first of them with announcements. */
+	uint64_t begin_us, next_us;
 	struct vrs_neigh_stat stat;
 	struct entry *slots[SLOTS];
 	unsigned n_own;
@@ -144,6 +144,21 @@ static void announce(struct vrs_neigh *n, const struct own *o)
 	else
 		vrs_frame_build_na(&tx, &link, &o->addr, &all_nodes, false);
 	send(n, &tx, &n->stat.announced);
+}
+
+/* Does another have it? Nothing is said of ourselves: who hears it learns nothing. */
+static void probe(struct vrs_neigh *n, const struct own *o)
+{
+	const struct vrs_addr nobody = {.afi = o->addr.afi};
+	static const uint8_t unknown[6];
+	struct vrs_frame_link link = link_to(n, NULL);
+	struct vrs_wire_tx tx;
+
+	if (o->addr.afi == VRS_AFI_IP4)
+		vrs_frame_build_arp(&tx, &link, true, &nobody, &o->addr, unknown);
+	else
+		vrs_frame_build_ns(&tx, &link, &nobody, &o->addr, false);
+	send(n, &tx, &n->stat.probed);
 }
 
 /* Who looks for a duplicate has no address to be answered at: ARP's answer goes to its MAC all the same, ND's
@@ -358,11 +373,14 @@ static const struct vrs_addr *subject(const struct vrs_frame_info *in)
 	return in->is_request || in->kind == VRS_FRAME_ARP ? &in->src : &in->target;
 }
 
-/* What we have said ourselves, come back. Our MAC alone is not it: the kernel's end of a net_tap has the same. */
+/* What we have said ourselves, come back. Our MAC alone is not it: the kernel's end of a net_tap has the same. A
+ * probe is about whom it asks for. */
 static bool from_us(const struct vrs_neigh *n, const struct vrs_frame_info *in)
 {
+	const struct vrs_addr *about = is_zero(subject(in)) ? &in->target : subject(in);
+
 	return memcmp(in->has_mac ? in->mac : in->src_mac, n->wire->mac, 6) == 0 &&
-		own_find(n, subject(in)) != NULL;
+		own_find(n, about) != NULL;
 }
 
 void vrs_neigh_learn(struct vrs_neigh *n, const struct vrs_frame_info *in, uint64_t now_us)
@@ -573,24 +591,29 @@ static bool expire(struct vrs_neigh *n, struct entry *e, uint64_t now_us)
 	}
 }
 
-static void announce_all(struct vrs_neigh *n, uint64_t now_us)
+/* A probe goes before its announcement: who has the address hears the question first. */
+static void begin_round(struct vrs_neigh *n, uint64_t now_us)
 {
-	if (n->announce_left == 0 || now_us < n->announce_us)
+	if (n->begin_left == 0 || now_us < n->begin_us)
 		return;
-	for (unsigned i = 0; i < n->n_own; i++)
-		announce(n, &n->own[i]);
-	n->announce_left--;
-	n->announce_us = now_us + VRS_NEIGH_ANNOUNCE_US;
+	bool announces = n->begin_left > VRS_NEIGH_PROBE_NUM - VRS_NEIGH_ANNOUNCE_NUM;
+	for (unsigned i = 0; i < n->n_own; i++) {
+		probe(n, &n->own[i]);
+		if (announces)
+			announce(n, &n->own[i]);
+	}
+	n->begin_left--;
+	n->begin_us = now_us + VRS_NEIGH_ANNOUNCE_US;
 }
 
 uint64_t vrs_neigh_next(const struct vrs_neigh *n)
 {
-	return n->announce_left > 0 ? VRS_MIN(n->next_us, n->announce_us) : n->next_us;
+	return n->begin_left > 0 ? VRS_MIN(n->next_us, n->begin_us) : n->next_us;
 }
 
 void vrs_neigh_advance(struct vrs_neigh *n, uint64_t now_us)
 {
-	announce_all(n, now_us);
+	begin_round(n, now_us);
 	if (now_us < n->next_us)
 		return;
 	n->next_us = UINT64_MAX;
@@ -624,8 +647,8 @@ struct vrs_neigh *vrs_neigh_new(const struct vrs_neigh_config *c, uint64_t now_u
 	n->ctx = c->ctx;
 	n->vlan = p->vlan;
 	n->next_us = UINT64_MAX;
-	n->announce_left = c->announce ? VRS_NEIGH_ANNOUNCE_NUM : 0;
-	n->announce_us = now_us;
+	n->begin_left = c->announce ? VRS_NEIGH_PROBE_NUM : 0;
+	n->begin_us = now_us;
 	for (unsigned i = 0; i < VRS_N_ELEMS(p->gateways); i++) {
 		if (p->gateways[i].afi != VRS_AFI_NONE)
 			n->gateways[p->gateways[i].afi - 1] = p->gateways[i];

@@ -19,7 +19,9 @@
  *
  * **Our addresses** are answered for, announced at the start (twice, a second apart) and defended: another
  * MAC's claim is counted, and at most once in 10 s reported and countered with an announcement
- * (RFC 5227 2.4 b). They are used at once, without being probed for first.
+ * (RFC 5227 2.4 b). They are probed for at the start (RFC 5227 2.1.1, RFC 4862 5.4: three times, a second apart)
+ * while they are used already, not before: a route server that restarts must be back at once, and has been told
+ * by its configuration that they are its own. So another who has one is found and reported, not yielded to.
  *
  * **Threads.** The wire's thread alone. **Ownership.** The wire is borrowed; frames are queued on it, the
  * caller flushes. **Clock.** Microseconds, given with each call, never going back. Timers run in advance(),
@@ -46,13 +48,15 @@ enum {
 	VRS_NEIGH_DEFEND_US = 10000000,  /**< RFC 5227 section 1.1: DEFEND_INTERVAL. */
 	VRS_NEIGH_ANNOUNCE_US = 1000000, /**< ANNOUNCE_INTERVAL. */
 	VRS_NEIGH_ANNOUNCE_NUM = 2,
+	VRS_NEIGH_PROBE_NUM = 3, /**< PROBE_NUM. RFC 4862 has one, which may be lost. */
 };
 
 struct vrs_neigh_config {
 	struct vrs_wire *wire; /**< Borrowed. Its mac is ours. */
 	const struct vrs_dpdk_port
 		*port; /**< addresses, lens, gateways, vlan are copied, the rest is not read. */
-	bool announce; /**< Announce our addresses at the start: one of those who share a port does. */
+	/** Announce our addresses at the start, and probe for them: one of those who share a port does. */
+	bool announce;
 	/** Another MAC says that an address of ours is its own; at most once in 10 s for an address. NULL: nobody
 	 *  wants to know. */
 	void (*conflict)(void *ctx, const struct vrs_addr *ours, const uint8_t mac[6]);
@@ -66,6 +70,7 @@ struct vrs_neigh_stat {
 	uint64_t requests;  /**< Sent by us, probes included. */
 	uint64_t answers;   /**< Sent by us. */
 	uint64_t announced; /**< Sent by us: addresses, times. */
+	uint64_t probed;    /**< Sent by us, to find others that have them: addresses, times. */
 	uint64_t learnt;    /**< MACs that were not known. */
 	uint64_t changed;   /**< MACs that became others. */
 	uint64_t ignored;   /**< Answers and announcements that were not believed. */

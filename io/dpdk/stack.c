@@ -164,6 +164,7 @@ static void add_neigh(struct vrs_neigh_stat *sum, const struct vrs_neigh_stat *n
 	sum->requests += n->requests;
 	sum->answers += n->answers;
 	sum->announced += n->announced;
+	sum->probed += n->probed;
 	sum->learnt += n->learnt;
 	sum->changed += n->changed;
 	sum->ignored += n->ignored;

@@ -9,7 +9,7 @@ import struct
 import subprocess
 import time
 
-from dpdk_lab import OTHER, PEER, US, Wired, drain, ip, is_long, ours, sysctl
+from dpdk_lab import OTHER, PEER, US, US6, Wired, drain, ip, is_long, ours, sysctl
 
 N = 400000 if is_long() else 200000
 HOLD = 4
@@ -133,7 +133,8 @@ class Faults(Wired):
         ip("link", "set", f"{name}1", "netns", name)
         ip("link", "set", f"{name}1", "address", mac, "arp", "on", namespace=name)
         for a in addresses:
-            ip("addr", "add", f"{a}/{length}", "dev", f"{name}1", namespace=name)
+            ip("addr", "add", f"{a}/{48 if ':' in a else length}", "dev", f"{name}1",
+               *(["nodad"] if ":" in a else []), namespace=name)
         ip("link", "set", f"{name}1", "up", namespace=name)
         return name
 
@@ -156,10 +157,31 @@ class Faults(Wired):
         self.say(f"another gateway: all there {took:.1f} s later")
         self.assertLess(took, 60)
 
+    def test_a_host_that_has_our_address_already_is_found_at_the_start(self):
+        """It says nothing of itself: the kernel answers our probes. We are up all the same."""
+        self.switches()
+        self.far("one", MACS[0], PEER, bridge="brs", length=16)
+        self.far("double", MACS[1], US, US6, bridge="brs", length=16)
+        us = [US, "10.0.0.5", US6, "fd00:1::5"]
+        d = self.vrsd([{"peerIp": PEER}], [ours(addresses=[f"{a}/{48 if ':' in a else 16}" for a in us])], us=us)
+        for address in (US, US6):
+            took = self.until("warned of", lambda a=address: f"{a} is ours and also used by {MACS[1]}" in d.log(), 10)
+            self.say(f"{address} is another's too: said {took:.1f} s after the start")
+        self.assertGreaterEqual(d.counter("addressConflicts"), 2)
+        self.assertEqual(len([line for line in d.log().splitlines() if MACS[1] in line]), 2)
+        self.feed(PEER, 10, namespace="one")
+        self.received(d, PEER, 10)
+
     def test_somebody_else_with_our_address_is_warned_of_and_answered(self):
         self.wire()
+        wire, begun = self.packets("vrs0"), []
+
+        def probed():
+            begun.extend(f for f in drain(wire) if f[12:14] == b"\x08\x06" and f[28:32] == bytes(4))
+            return len(begun) == 3
+
         d = self.start()
-        wire = self.packets("vrs0")
+        self.until("the beginning is over", probed, 10)
         mac = bytes.fromhex("0200000000aa")
         claim = struct.pack("!HHBBH", 1, 0x800, 6, 4, 1) + mac + socket.inet_aton(US) + bytes(6) + socket.inet_aton(US)
         wire.send(b"\xff" * 6 + mac + b"\x08\x06" + claim)

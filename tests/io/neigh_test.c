@@ -229,13 +229,36 @@ static void who_probes_for_our_address_is_told(void **)
 	lab_fini(&l);
 }
 
-static void our_addresses_are_announced_twice(void **)
+/* Nobody asks for it, to all. */
+static void assert_probe(struct lab *l, const char *ours)
+{
+	struct vrs_frame_info in;
+
+	assert_true(sent(l, &in));
+	assert_true(in.is_request);
+	lab_assert_addr(&in.target, ours);
+	lab_assert_addr(&in.src, in.kind == VRS_FRAME_ARP ? "0.0.0.0" : "::");
+	assert_int_equal(in.has_mac, in.kind == VRS_FRAME_ARP);
+	assert_memory_equal(in.src_mac, l->wire->mac, 6);
+	if (in.kind == VRS_FRAME_ARP) {
+		assert_int_equal(in.dst_mac[0], 0xff);
+		return;
+	}
+	uint8_t group[6] = {0x33, 0x33, 0xff};
+	memcpy(group + 3, in.target.bytes + 13, 3);
+	assert_memory_equal(in.dst_mac, group, 6);
+	assert_int_equal(in.dst.bytes[0], 0xff);
+	/* Come back to us, it is not answered. */
+	vrs_neigh_input(l->n, &in, l->now_us);
+}
+
+static void our_addresses_are_announced_twice_and_probed_for_three_times(void **)
 {
 	static const char *const ours[] = {"192.0.2.2", "10.0.0.1", "2001:db8::2", "fe80::2"};
 	struct lab l;
 
 	lab_init_as(&l, true, 0);
-	for (unsigned k = 0; k < 2; k++) {
+	for (unsigned k = 0; k < 3; k++) {
 		uint64_t start = l.now_us;
 
 		assert_int_equal(vrs_neigh_next(l.n), start);
@@ -243,6 +266,9 @@ static void our_addresses_are_announced_twice(void **)
 		for (unsigned i = 0; i < 4; i++) {
 			struct vrs_frame_info in;
 
+			assert_probe(&l, ours[i]);
+			if (k == 2)
+				continue;
 			assert_true(sent(&l, &in));
 			lab_assert_addr(&in.target, ours[i]);
 			lab_assert_addr(&in.src, ours[i]);
@@ -257,6 +283,29 @@ static void our_addresses_are_announced_twice(void **)
 	}
 	assert_int_equal(vrs_neigh_next(l.n), UINT64_MAX);
 	assert_int_equal(stat_of(&l).announced, 8);
+	assert_int_equal(stat_of(&l).probed, 12);
+	assert_int_equal(stat_of(&l).conflicts, 0);
+	lab_fini(&l);
+}
+
+static void who_has_our_address_already_is_found_at_the_start(void **)
+{
+	static const char *const ours[] = {"192.0.2.2", "2001:db8::2"};
+	struct lab l;
+
+	lab_init_as(&l, true, 0);
+	vrs_neigh_advance(l.n, l.now_us);
+	(void)n_sent(&l);
+	/* What a probe is answered with. */
+	answer_to(&l, ours[0], other_mac, "0.0.0.0");
+	lab_assert_addr(&l.conflict, ours[0]);
+	answer_to(&l, ours[1], other_mac, "ff02::1");
+	lab_assert_addr(&l.conflict, ours[1]);
+	assert_int_equal(l.n_conflicts, 2);
+	/* We are not impressed. */
+	assert_int_equal(n_sent(&l), 2);
+	request(&l, "192.0.2.1", peer_mac, ours[0]);
+	assert_int_equal(n_sent(&l), 1);
 	lab_fini(&l);
 }
 
@@ -392,7 +441,8 @@ int main(void)
 		cmocka_unit_test(a_frame_that_waits_in_vain_is_dropped),
 		cmocka_unit_test(our_addresses_are_answered_for),
 		cmocka_unit_test(who_probes_for_our_address_is_told),
-		cmocka_unit_test(our_addresses_are_announced_twice),
+		cmocka_unit_test(our_addresses_are_announced_twice_and_probed_for_three_times),
+		cmocka_unit_test(who_has_our_address_already_is_found_at_the_start),
 		cmocka_unit_test(another_vlan_is_another_link),
 		cmocka_unit_test(a_table_is_bounded_and_the_unused_make_room),
 		cmocka_unit_test(a_random_script_keeps_its_promises),

@@ -249,7 +249,7 @@ void raw_begin(const struct raw_options *o)
 	raw.t->accept = on_accept;
 	struct vrs_endpoint ep = endpoint();
 	assert_int_equal(raw.t->ops->endpoint_add(raw.t, &ep, NULL), 0);
-	raw_run(1100); /* The addresses have been announced. */
+	raw_run(2100); /* The addresses have been announced and probed for. */
 	raw_skip();
 }
 

@@ -469,7 +469,7 @@ static void a_thread_that_stands_still_costs_the_others_nothing(void **state)
 	struct vrs_frame_link link = {.dst_mac = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 	struct vrs_wire_tx tx = {.n_pieces = 0};
 
-	transport_lab_spin(2000); /* Announcements are over. */
+	transport_lab_spin(3000); /* Announcements and probes are over. */
 	uint64_t handed = seen(w.listener).handed;
 	memcpy(link.src_mac, w.nic[1].wire.mac, 6);
 	vrs_frame_build_arp(
@@ -627,10 +627,11 @@ static void an_idle_thread_sleeps_until_it_is_woken_or_frames_come(void **state)
 				 },
 				 &t),
 		0);
-	/* Until our address has been announced twice. */
-	for (uint64_t until = real_ms() + 1200; real_ms() < until;)
+	/* Until our address has been announced twice and probed for three times. */
+	for (uint64_t until = real_ms() + 2200; real_ms() < until;)
 		assert_true(t->ops->poll(t, 100) >= 0);
 	assert_int_equal(seen(t).neigh.announced, 2);
+	assert_int_equal(seen(t).neigh.probed, 3);
 	for (unsigned i = 0; i < 2; i++) {
 		uint64_t polls = seen(t).idle_polls, from = real_ms();
 
