@@ -49,6 +49,7 @@ struct vrs_neigh {
 	struct vrs_wire *wire;
 	void (*conflict)(void *ctx, const struct vrs_addr *ours, const uint8_t mac[6]);
 	void (*moved)(void *ctx);
+	void (*failed)(void *ctx, const struct vrs_addr *hop);
 	void *ctx;
 	struct vrs_addr gateways[2];
 	uint16_t vlan;
@@ -252,6 +253,8 @@ static void fail(struct vrs_neigh *n, struct entry *e, uint64_t now_us)
 	n->stat.dropped += e->pending != NULL;
 	pending_drop(e);
 	enter(n, e, FAILED, now_us + VRS_NEIGH_UNUSED_US);
+	if (n->failed != NULL)
+		n->failed(n->ctx, &e->addr);
 }
 
 static void reachable(struct vrs_neigh *n, struct entry *e, uint64_t now_us)
@@ -644,6 +647,7 @@ struct vrs_neigh *vrs_neigh_new(const struct vrs_neigh_config *c, uint64_t now_u
 	n->wire = c->wire;
 	n->conflict = c->conflict;
 	n->moved = c->moved;
+	n->failed = c->failed;
 	n->ctx = c->ctx;
 	n->vlan = p->vlan;
 	n->next_us = UINT64_MAX;

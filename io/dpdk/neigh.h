@@ -63,6 +63,9 @@ struct vrs_neigh_config {
 	/** A neighbour is at another MAC now, or at one again: what waits for its answers may be sent again. NULL:
 	 *  nobody wants to know. */
 	void (*moved)(void *ctx);
+	/** A neighbour has not answered: nothing gets there. The table must not be used inside. NULL: nobody wants to
+	 *  know. */
+	void (*failed)(void *ctx, const struct vrs_addr *hop);
 	void *ctx;
 };
 

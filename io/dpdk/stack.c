@@ -280,12 +280,27 @@ static size_t take_in(struct stack *s)
 	return total;
 }
 
+/* Tell the flows whose neighbour has not answered. Not from within its table: who hears that it has lost a
+ * connection may open the next one. One that has ended stays where it is until it is buried. */
+static void tell_no_hops(struct stack *s)
+{
+	if (!s->no_hops)
+		return;
+	s->no_hops = false;
+	for (struct vrs_conn *c = s->conns; c != NULL; c = c->next) {
+		if (c->no_hop && !c->in_grave)
+			vrs_tcp_no_hop(&c->tcp);
+		c->no_hop = false;
+	}
+}
+
 static size_t timers(struct stack *s)
 {
 	size_t n = vrs_tcp_host_advance(&s->tcp, clock_us(s));
 
 	for (unsigned i = 0; i < s->family->n_ports; i++)
 		vrs_neigh_advance(s->links[i].neigh, s->tcp.now_us);
+	tell_no_hops(s);
 	return n;
 }
 
@@ -619,6 +634,7 @@ static int links_new(struct stack *s, struct vrs_wire *const *wires)
 		return -ENOMEM;
 	for (unsigned i = 0; i < f->n_ports; i++)
 		s->links[i] = (struct link){
+			.stack = s,
 			.wire = wires[i],
 			.index = i,
 			.port = &f->ports[i],
@@ -639,10 +655,23 @@ static void on_conflict(void *ctx, const struct vrs_addr *ours, const uint8_t ma
 /* Flows that have waited for a neighbour begin again at the next turn of the timers. */
 static void on_moved(void *ctx)
 {
-	struct stack *s = ctx;
+	const struct link *l = ctx;
 
-	for (struct vrs_conn *c = s->conns; c != NULL; c = c->next)
+	for (struct vrs_conn *c = l->stack->conns; c != NULL; c = c->next)
 		vrs_tcp_kick(&c->tcp);
+}
+
+static void on_failed(void *ctx, const struct vrs_addr *hop)
+{
+	const struct link *l = ctx;
+	struct vrs_addr its;
+
+	for (struct vrs_conn *c = l->stack->conns; c != NULL; c = c->next) {
+		c->no_hop |= c->link == l &&
+			vrs_neigh_route(l->neigh, &c->key.remote, &its) != VRS_NEIGH_NOWHERE &&
+			vrs_addr_equal(&its, hop);
+		l->stack->no_hops |= c->no_hop;
+	}
 }
 
 static int links_start(struct stack *s)
@@ -661,7 +690,8 @@ static int links_start(struct stack *s)
 				.announce = s->index == 0,
 				.conflict = on_conflict,
 				.moved = on_moved,
-				.ctx = s,
+				.failed = on_failed,
+				.ctx = l,
 			},
 			s->tcp.now_us);
 		if (l->neigh == NULL)

@@ -66,6 +66,7 @@ struct endpoint {
 
 /** One of the ports, as a thread sees it. */
 struct link {
+	struct stack *stack;
 	struct vrs_wire *wire;
 	struct vrs_neigh *neigh;
 	const struct vrs_dpdk_port *port;
@@ -84,6 +85,7 @@ struct vrs_conn {
 	const struct vrs_conn_ops *ops; /* NULL: its user has gone. */
 	void *user;
 	bool was_high, in_grave, half_open, open_counted;
+	bool no_hop; /* Its neighbour has not answered. */
 	uint8_t ttl, min_ttl;
 	char password[81];
 	struct vrs_timer linger;
@@ -110,6 +112,7 @@ struct stack {
 	struct owner *owners; /* NULL: one thread only. */
 	int wake_fd, epoll_fd;
 	_Atomic bool napping;     /* Whoever hands a frame over has to wake it. */
+	bool no_hops;             /* Some of conns have none. */
 	bool attached, can_sleep; /* can_sleep: every port says when frames have come. */
 	uint64_t busy_us;         /* When something was done last. */
 	pthread_mutex_t stat_lock;

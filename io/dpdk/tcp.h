@@ -185,6 +185,10 @@ bool vrs_tcp_mtu(struct vrs_tcp *t, uint32_t seq, uint32_t mtu);
  *  Whether it was believed. */
 bool vrs_tcp_unreachable(struct vrs_tcp *t, uint32_t seq, int err);
 
+/** Who takes our frames for the peer does not answer: that ends an open, as of a kernel; what is established goes on
+ *  until it times out, and says so then (RFC 1122 4.2.3.9, 5461). */
+void vrs_tcp_no_hop(struct vrs_tcp *t);
+
 /** The path may be there again: what timed out is sent again now, not when its back-off is over. */
 void vrs_tcp_kick(struct vrs_tcp *t);
 

@@ -439,3 +439,11 @@ bool vrs_tcp_unreachable(struct vrs_tcp *t, uint32_t seq, int err)
 		vrs_tcp_end(t, err);
 	return true;
 }
+
+void vrs_tcp_no_hop(struct vrs_tcp *t)
+{
+	if (t->state == VRS_TCP_SYN_SENT)
+		vrs_tcp_end(t, EHOSTUNREACH);
+	else
+		t->soft_error = EHOSTUNREACH;
+}

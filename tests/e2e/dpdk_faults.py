@@ -9,7 +9,7 @@ import struct
 import subprocess
 import time
 
-from dpdk_lab import OTHER, PEER, US, US6, Wired, drain, ip, is_long, ours, sysctl
+from dpdk_lab import OTHER, PEER, PEER6, US, US6, Wired, drain, ip, is_long, ours, sysctl
 
 N = 400000 if is_long() else 200000
 HOLD = 4
@@ -105,6 +105,22 @@ class Faults(Wired):
         self.until("told", lambda: self.listener.held() == 3, 30)
         self.assertEqual(self.d.counter("sessionsLost"), 0)
         self.say(f"MAC changed while nothing went on: the next prefix took {time.monotonic() - began:.1f} s")
+
+    def test_a_neighbor_that_is_not_there_is_named_as_the_reason(self):
+        """As the kernel's transport does: a gateway to the one peer, the other peer itself."""
+        self.cable("vrs0", "vrs1")
+        us = [US, "10.0.0.5", US6, "fd00:1::5"]
+        d = self.vrsd([{"peerIp": a, "passive": False} for a in (PEER, PEER6)],
+                      [ours(addresses=[f"{a}/{48 if ':' in a else 26}" for a in us], gateway="10.0.0.1")], us=us)
+        for peer in (PEER, PEER6):
+            took = self.until("it is said", lambda p=peer: d.session(p)["lastError"], 10)
+            self.assertEqual(d.session(peer)["lastError"]["text"], "cannot connect: No route to host")
+            self.say(f"no way to {peer}: said after {took:.1f} s")
+        self.assertGreaterEqual(d.counter("neighborsFailed"), 2)
+        # Somebody comes who has it.
+        self.home("vrs0", PEER6)
+        self.feed(PEER6, peer=US6)
+        self.until("up", lambda: d.session(PEER6)["state"] == "Established", 20)
 
     def router(self, name, mac, up):
         """A router between vrsd's link and the peers'."""
