@@ -441,6 +441,12 @@ bool vrs_neigh_is_ours(const struct vrs_neigh *n, const struct vrs_addr *a)
 	return own_find(n, a) != NULL;
 }
 
+bool vrs_neigh_names_us(const struct vrs_neigh *n, const struct vrs_frame_info *in)
+{
+	return own_find(n, &in->src) != NULL || own_find(n, &in->dst) != NULL ||
+		own_find(n, &in->target) != NULL;
+}
+
 /* Whether @p a, in @p net, is its first or last address, which IPv4 gives to no host; RFC 3021: of nets of two
  * it does. */
 static bool is_net_or_broadcast(const struct vrs_prefix *net, const struct vrs_addr *a)

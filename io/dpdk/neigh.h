@@ -94,6 +94,10 @@ void vrs_neigh_free(struct vrs_neigh *n);
 /** @return Whether @p a is one of our addresses here. */
 bool vrs_neigh_is_ours(const struct vrs_neigh *n, const struct vrs_addr *a);
 
+/** @return Whether a frame of kind VRS_FRAME_ARP or VRS_FRAME_ND is from, to or about one of our addresses: then it
+ *  is nobody else's business here. */
+bool vrs_neigh_names_us(const struct vrs_neigh *n, const struct vrs_frame_info *in);
+
 enum vrs_neigh_route {
 	VRS_NEIGH_LINK,    /**< In one of our prefixes, or link-local. */
 	VRS_NEIGH_GATEWAY, /**< Behind the gateway of its family. */

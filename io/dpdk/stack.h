@@ -37,8 +37,9 @@ struct vrs_stack_config {
 	void (*attach)(void *ctx);
 	void (*last)(void *ctx);
 	void *ctx;
-	/** What to do with a frame that is for nobody here (the exception TAP), NULL: it is dropped. The frame
-	 *  is borrowed. @p port is its index. */
+	/** What to do with a frame that is for nobody here (the exception TAP), NULL: it is dropped. ARP and ND
+	 *  of others' addresses are such, too, whatever is learnt of them. Once for each frame of a port. The
+	 *  frame is borrowed. @p port is its index. */
 	void (*other)(void *ctx, unsigned port, const struct vrs_frame *f);
 };
 

@@ -129,6 +129,17 @@ static void tell_all(struct stack *s, const struct link *l, const struct vrs_fra
 	}
 }
 
+/* The kernel behind the exception TAP has neighbours, too: what is about addresses that are not ours is for it as much
+ * as for us, but for claims of ours, which it must not hear. */
+static void take_neighbour(
+	struct stack *s, struct link *l, const struct vrs_frame_info *in, const struct vrs_frame *f)
+{
+	vrs_neigh_input(l->neigh, in, s->tcp.now_us);
+	tell_all(s, l, f);
+	if (!vrs_neigh_names_us(l->neigh, in))
+		other(s, l, f);
+}
+
 /* --- TCP --- */
 
 /* RFC 5082 and 2385. */
@@ -298,12 +309,10 @@ static void take(struct stack *s, struct link *l, struct vrs_frame *f, bool hand
 		break;
 	case VRS_FRAME_ARP:
 	case VRS_FRAME_ND:
-		if (handed) {
+		if (handed)
 			vrs_neigh_learn(l->neigh, &in, s->tcp.now_us);
-		} else {
-			vrs_neigh_input(l->neigh, &in, s->tcp.now_us);
-			tell_all(s, l, f);
-		}
+		else
+			take_neighbour(s, l, &in, f);
 		break;
 	case VRS_FRAME_ECHO:
 		take_echo(s, l, &in);

@@ -3,6 +3,7 @@
 """Kinds of ports, many peers on one, and what a port costs that has nothing to do."""
 
 import json
+import subprocess
 import time
 
 from dpdk_lab import OTHER, OTHER6, PEER, PEER6, US, US6, Wired, document, ip, is_long, ours, sysctl
@@ -160,6 +161,48 @@ class Ports(Wired):
                  f"withdrawal of {each} to all in {time.monotonic() - began:.1f} s; "
                  f"{crowd.again()} announced again; {d.resident_kib() // 1024} MiB; retransmits "
                  f"{c['retransmits']}, handed over {c['framesHandedOver']}, lost {c['framesHandedLost']}")
+
+    # --- beside the kernel ---
+
+    def ping(self, address, namespace=None):
+        where = ["ip", "netns", "exec", namespace] if namespace else []
+        said = subprocess.run([*where, "ping", "-n", "-c", "5", "-i", "0.1", "-W", "5", address], capture_output=True,
+                              text=True, timeout=30, check=False).stdout
+        self.assertIn(" 5 received, 0% packet loss", said)
+
+    def test_the_kernel_has_a_way_of_its_own_beside_a_port(self):
+        """exceptionTap: the kernel's addresses on it are found and find others, by ARP and ND as any."""
+        kernel, kernel6 = "10.0.0.9", "fd00:1::9"
+        self.namespace("peer")
+        self.cable("vrs0", "vrs1")
+        # What comes for the kernel's addresses is on vrs1, too, of which this kernel shall take nothing.
+        sysctl("net/ipv4/conf/vrs1/rp_filter", 1)
+        ip("link", "set", "vrs0", "netns", "peer")
+        ip("link", "set", "vrs0", "arp", "on", "up", namespace="peer")
+        for a in (PEER, PEER6):
+            ip("addr", "add", f"{a}/{48 if ':' in a else 16}", "dev", "vrs0", *(["nodad"] if ":" in a else []),
+               namespace="peer")
+        us = [US, "10.0.0.5", US6, "fd00:1::5"]
+        d = self.vrsd([{"peerIp": a} for a in (PEER, PEER6)],
+                      [ours(addresses=[f"{a}/{48 if ':' in a else 16}" for a in us], exceptionTap="vrsx")], us=us,
+                      process={"ioThreads": 2})
+        self.home("vrsx", kernel, kernel6)
+        feeds = [self.feed(PEER, 1000, namespace="peer"), self.feed(PEER6, n6=1000, peer=US6, namespace="peer")]
+        self.received(d, PEER, 1000)
+        self.received(d, PEER6, 1000)
+        for there, here in ((PEER, kernel), (PEER6, kernel6)):
+            self.ping(here, "peer")
+            ip("neigh", "flush", "dev", "vrsx")
+            self.ping(there)
+            self.assertIn("lladdr", ip("neigh", "show", there, "dev", "vrsx"))
+            self.assertIn("lladdr", ip("neigh", "show", here, "dev", "vrs0", namespace="peer"))
+        # Ours are ours: the kernel has not heard of them, and still we answer for them.
+        for address in (US, US6):
+            self.assertNotIn("lladdr", ip("neigh", "show", address, "dev", "vrsx"))
+            self.ping(address, "peer")
+        c = d.counters()
+        self.assertEqual((c["sessionsLost"], c["addressConflicts"]), (0, 0))
+        self.assertEqual([f.all("closed") for f in feeds], [[], []])
 
     # --- nothing to do ---
 

@@ -271,6 +271,67 @@ static void frames_for_others_are_passed_on_and_do_nothing(void **state)
 	raw_end();
 }
 
+/* ARP, or ND, from @p src about @p target. */
+static void say(bool request, const struct vrs_addr *src, const struct vrs_addr *target,
+	const struct vrs_addr *to)
+{
+	struct vrs_frame_link link = raw_link();
+	struct vrs_wire_tx tx = {.n_pieces = 0};
+
+	if (src->afi == VRS_AFI_IP4)
+		vrs_frame_build_arp(&tx, &link, request, src, request ? target : to,
+			request ? (const uint8_t[6]){0} : raw.its->mac);
+	else if (request)
+		vrs_frame_build_ns(&tx, &link, src, target, false);
+	else
+		vrs_frame_build_na(&tx, &link, src, to, true);
+	raw_frame(tx.head, tx.head_size);
+	raw_run(3);
+}
+
+static void what_neighbours_say_of_others_is_passed_on_and_of_us_is_not(void **state)
+{
+	for (unsigned ip6 = 0; ip6 < 2; ip6++) {
+		struct vrs_addr all = {{0xff, 2, [15] = 1}, VRS_AFI_IP6}, kernel, host, nobody;
+
+		raw_begin(&(struct raw_options){.ip6 = ip6});
+		(void)raw_open(FROM);
+		kernel = raw_addr(ip6, 77);
+		host = raw_addr(ip6, 78);
+		nobody = (struct vrs_addr){.afi = kernel.afi};
+		const struct {
+			bool request, passed;
+			const struct vrs_addr *src, *target, *to;
+		} rows[] = {
+			{true, true, &raw.peer, &kernel, NULL},
+			{true, true, &host, &kernel, NULL},
+			{true, true, &nobody, &kernel, NULL},
+			{false, true, &raw.peer, NULL, &kernel},
+			{false, true, &host, NULL, ip6 ? &all : &host},
+			{true, true, &host, &host, NULL},
+			{true, false, &raw.peer, &raw.us, NULL},
+			{true, false, &host, &raw.us2, NULL},
+			{true, false, &nobody, &raw.us, NULL},
+			{false, false, &raw.peer, NULL, &raw.us},
+			/* Claims of our addresses. */
+			{true, false, &raw.us, &kernel, NULL},
+			{false, false, &raw.us, NULL, &kernel},
+			{false, false, &raw.us2, NULL, ip6 ? &all : &raw.us2},
+		};
+
+		for (unsigned i = 0; i < VRS_N_ELEMS(rows); i++) {
+			unsigned before = raw.others;
+
+			say(rows[i].request, rows[i].src, rows[i].target, rows[i].to);
+			if (raw.others - before != rows[i].passed)
+				fail_msg("row %u, IPv%c", i, ip6 ? '6' : '4');
+		}
+		assert_int_equal(raw_seen().other, 6);
+		assert_int_equal(raw_seen().not_ours, 0);
+		raw_end();
+	}
+}
+
 static void bad_frames_are_counted_by_what_is_wrong(void **state)
 {
 	static const struct {
@@ -363,6 +424,7 @@ int main(void)
 		cmocka_unit_test(unreachable_ends_an_open_alone),
 		cmocka_unit_test(echoes_are_answered_a_thousand_a_second),
 		cmocka_unit_test(frames_for_others_are_passed_on_and_do_nothing),
+		cmocka_unit_test(what_neighbours_say_of_others_is_passed_on_and_of_us_is_not),
 		cmocka_unit_test(bad_frames_are_counted_by_what_is_wrong),
 		cmocka_unit_test(
 			a_peer_that_announces_another_mac_is_followed_when_it_stands_still),
