@@ -50,6 +50,7 @@ struct vrs_neigh {
 	void (*conflict)(void *ctx, const struct vrs_addr *ours, const uint8_t mac[6]);
 	void (*moved)(void *ctx);
 	void (*failed)(void *ctx, const struct vrs_addr *hop);
+	void (*asked)(void *ctx, const struct vrs_addr *hop);
 	void *ctx;
 	struct vrs_addr gateways[2];
 	uint16_t vlan;
@@ -303,6 +304,8 @@ static struct entry *entry_new(struct vrs_neigh *n, const struct vrs_addr *a)
 	e->next = *slot;
 	*slot = e;
 	n->stat.entries++;
+	if (n->asked != NULL)
+		n->asked(n->ctx, a);
 	return e;
 }
 
@@ -371,7 +374,7 @@ static bool hinted(
 }
 
 /* Whom @p in is about: who asks, who answers ARP, whose advertisement it is. */
-static const struct vrs_addr *subject(const struct vrs_frame_info *in)
+const struct vrs_addr *vrs_neigh_subject(const struct vrs_frame_info *in)
 {
 	return in->is_request || in->kind == VRS_FRAME_ARP ? &in->src : &in->target;
 }
@@ -380,7 +383,8 @@ static const struct vrs_addr *subject(const struct vrs_frame_info *in)
  * probe is about whom it asks for. */
 static bool from_us(const struct vrs_neigh *n, const struct vrs_frame_info *in)
 {
-	const struct vrs_addr *about = is_zero(subject(in)) ? &in->target : subject(in);
+	const struct vrs_addr *about =
+		is_zero(vrs_neigh_subject(in)) ? &in->target : vrs_neigh_subject(in);
 
 	return memcmp(in->has_mac ? in->mac : in->src_mac, n->wire->mac, 6) == 0 &&
 		own_find(n, about) != NULL;
@@ -393,7 +397,7 @@ void vrs_neigh_learn(struct vrs_neigh *n, const struct vrs_frame_info *in, uint6
 
 	if (in->vlan != n->vlan || from_us(n, in))
 		return;
-	e = find(n, subject(in));
+	e = find(n, vrs_neigh_subject(in));
 	if (e == NULL) {
 		n->stat.ignored += !in->is_request;
 		return;
@@ -423,7 +427,7 @@ void vrs_neigh_input(struct vrs_neigh *n, const struct vrs_frame_info *in, uint6
 
 	if (in->vlan != n->vlan || from_us(n, in))
 		return;
-	claimed = own_find(n, subject(in));
+	claimed = own_find(n, vrs_neigh_subject(in));
 	if (claimed != NULL) {
 		defend(n, claimed, in, now_us);
 		return;
@@ -654,6 +658,7 @@ struct vrs_neigh *vrs_neigh_new(const struct vrs_neigh_config *c, uint64_t now_u
 	n->conflict = c->conflict;
 	n->moved = c->moved;
 	n->failed = c->failed;
+	n->asked = c->asked;
 	n->ctx = c->ctx;
 	n->vlan = p->vlan;
 	n->next_us = UINT64_MAX;

@@ -66,6 +66,8 @@ struct vrs_neigh_config {
 	/** A neighbour has not answered: nothing gets there. The table must not be used inside. NULL: nobody wants to
 	 *  know. */
 	void (*failed)(void *ctx, const struct vrs_addr *hop);
+	/** There is an entry for @p hop now: what it says is wanted. NULL: nobody wants to know. */
+	void (*asked)(void *ctx, const struct vrs_addr *hop);
 	void *ctx;
 };
 
@@ -132,6 +134,9 @@ void vrs_neigh_suspect(struct vrs_neigh *n, const struct vrs_addr *remote, uint6
 /** A frame of kind VRS_FRAME_ARP or VRS_FRAME_ND that the wire has received: learn from it, answer it, defend
  *  our addresses. */
 void vrs_neigh_input(struct vrs_neigh *n, const struct vrs_frame_info *in, uint64_t now_us);
+
+/** @return Of whose MAC such a frame speaks: whose entry it may change. Borrowed from @p in. */
+const struct vrs_addr *vrs_neigh_subject(const struct vrs_frame_info *in);
 
 /** The same frame, received and answered by another of those who share the port: learn from it only. */
 void vrs_neigh_learn(struct vrs_neigh *n, const struct vrs_frame_info *in, uint64_t now_us);

@@ -22,6 +22,7 @@
 
 #include "io/dpdk/stack_internal.h"
 #include "rib/base/clock.h"
+#include "rib/base/hash.h"
 #include "rib/base/log.h"
 #include "rib/base/mem.h"
 
@@ -43,6 +44,32 @@ static uint64_t clock_us(const struct stack *s)
 static bool is_virtual(const struct stack *s)
 {
 	return s->family->config.now_us != NULL;
+}
+
+/* --- filters --- */
+
+/* Of all bits. Whoever does not know the secret cannot look for addresses that fall together with a peer's. */
+static uint32_t filter_place(const struct family *f, const struct vrs_addr *a)
+{
+	uint8_t bytes[sizeof(*a) + sizeof(f->secret)];
+
+	memcpy(bytes, a, sizeof(*a));
+	memcpy(bytes + sizeof(*a), f->secret, sizeof(f->secret));
+	return (uint32_t)vrs_hash(bytes, sizeof(bytes)) & (FILTER_WORDS * 64 - 1);
+}
+
+void vrs_stack_filter_add(const struct family *f, struct filter *to, const struct vrs_addr *a)
+{
+	uint32_t place = filter_place(f, a);
+
+	atomic_fetch_or(&to->bits[place / 64], 1ull << place % 64);
+}
+
+bool vrs_stack_filter_has(const struct family *f, const struct filter *in, const struct vrs_addr *a)
+{
+	uint32_t place = filter_place(f, a);
+
+	return (atomic_load(&in->bits[place / 64]) >> place % 64 & 1) != 0;
 }
 
 /* --- endpoints --- */
@@ -191,6 +218,7 @@ static void collect(const struct stack *s, struct vrs_stack_stat *out)
 		.ttl_low = s->stat.ttl_low,
 		.handed = s->stat.handed,
 		.handed_full = s->stat.handed_full,
+		.tell_limited = s->stat.tell_limited,
 		.echos = s->stat.echos,
 		.icmp_believed = s->stat.icmp_believed,
 		.icmp_ignored = s->stat.icmp_ignored,
@@ -674,6 +702,14 @@ static void on_failed(void *ctx, const struct vrs_addr *hop)
 	}
 }
 
+/* Whichever thread hears it shows us what this one says. */
+static void on_asked(void *ctx, const struct vrs_addr *hop)
+{
+	struct family *f = ((const struct link *)ctx)->stack->family;
+
+	vrs_stack_filter_add(f, &f->hops, hop);
+}
+
 static int links_start(struct stack *s)
 {
 	s->can_sleep = true;
@@ -691,6 +727,7 @@ static int links_start(struct stack *s)
 				.conflict = on_conflict,
 				.moved = on_moved,
 				.failed = on_failed,
+				.asked = on_asked,
 				.ctx = l,
 			},
 			s->tcp.now_us);

@@ -57,7 +57,8 @@ struct vrs_stack_stat {
 	uint64_t no_conn;             /**< From peers, for no connection: answered with RST. */
 	uint64_t md5_bad, md5_missing, ttl_low;
 	uint64_t handed,
-		handed_full; /**< To other threads; and dropped as those were far behind. */
+		handed_full;   /**< To other threads; and dropped as those were far behind. */
+	uint64_t tell_limited; /**< ARP and ND that was too much to show it to other threads. */
 	uint64_t echos;
 	uint64_t icmp_believed, icmp_ignored;
 	uint64_t unresolved; /**< Frames whose neighbour's MAC was not known. */

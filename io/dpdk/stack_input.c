@@ -16,7 +16,9 @@
 enum {
 	NOBODY = UINT32_MAX,
 	ECHOS_MAX = 1000, /* A second. */
-	SECOND_US = 1000000,
+	/* ... of what neighbours say. A thousand peers that ask each other all at once say no more, and a ring between
+	 * two threads has room for two seconds of it, beside segments. */
+	TELLS_MAX = 1000,
 	ICMP_UNREACHABLE = 3,
 	ICMP_PROTOCOL = 2,
 	ICMP_PORT = 3,
@@ -111,7 +113,6 @@ static bool elsewhere(struct stack *s, struct link *l, const struct vrs_addr *lo
 	return true;
 }
 
-/* What neighbours say, all threads shall hear: a copy each. */
 static void tell_all(struct stack *s, const struct link *l, const struct vrs_frame *f)
 {
 	for (uint32_t i = 0; i < s->family->n; i++) {
@@ -129,13 +130,28 @@ static void tell_all(struct stack *s, const struct link *l, const struct vrs_fra
 	}
 }
 
+/* What neighbours of some thread's say, all threads shall hear: a copy each. Strangers are looked for in no table, and
+ * nobody is copied without end. */
+static void tell(struct stack *s, const struct link *l, const struct vrs_frame_info *in,
+	const struct vrs_frame *f)
+{
+	struct family *family = s->family;
+
+	if (family->n == 1 || !vrs_stack_filter_has(family, &family->hops, vrs_neigh_subject(in)))
+		return;
+	if (rate_allows(&s->tell, s->tcp.now_us, TELLS_MAX))
+		tell_all(s, l, f);
+	else
+		s->stat.tell_limited++;
+}
+
 /* The kernel behind the exception TAP has neighbours, too: what is about addresses that are not ours is for it as much
  * as for us, but for claims of ours, which it must not hear. */
 static void take_neighbour(
 	struct stack *s, struct link *l, const struct vrs_frame_info *in, const struct vrs_frame *f)
 {
 	vrs_neigh_input(l->neigh, in, s->tcp.now_us);
-	tell_all(s, l, f);
+	tell(s, l, in, f);
 	if (!vrs_neigh_names_us(l->neigh, in))
 		other(s, l, f);
 }
@@ -226,13 +242,8 @@ static void take_echo(struct stack *s, struct link *l, const struct vrs_frame_in
 	struct vrs_frame_link link = {.vlan = l->vlan};
 	struct vrs_wire_tx tx = {.n_pieces = 0};
 
-	if (s->tcp.now_us - s->echo_us >= SECOND_US) {
-		s->echo_us = s->tcp.now_us;
-		s->n_echos = 0;
-	}
-	if (s->n_echos >= ECHOS_MAX)
+	if (!rate_allows(&s->echo, s->tcp.now_us, ECHOS_MAX))
 		return;
-	s->n_echos++;
 	s->stat.echos++;
 	memcpy(link.src_mac, l->wire->mac, sizeof(link.src_mac));
 	memcpy(link.dst_mac, in->src_mac, sizeof(link.dst_mac));

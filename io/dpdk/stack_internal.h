@@ -28,7 +28,30 @@ enum {
 	HALF_OPEN_MAX = 2,  /* A peer's handshakes that are not done. */
 	TIME_WAIT_MAX = 16, /* A peer's; the oldest goes first. */
 	HANDOVER_ROOM = 2048, /* Frames between two threads; power of two. */
+	FILTER_WORDS = 1024, /* Power of two: with 4096 addresses in it 1 of 16 strangers passes. */
 };
+
+/** Addresses that somebody in the family cares for, by a keyed hash: one that is not in it is nobody's. None is taken
+ *  out again: there are no more than were configured at some time. */
+struct filter {
+	_Atomic uint64_t bits[FILTER_WORDS];
+};
+
+/** How often something was done in a second. */
+struct rate {
+	uint64_t since_us;
+	uint32_t n;
+};
+
+static inline bool rate_allows(struct rate *r, uint64_t now_us, uint32_t a_second)
+{
+	if (now_us - r->since_us >= 1000000)
+		*r = (struct rate){.since_us = now_us};
+	if (r->n >= a_second)
+		return false;
+	r->n++;
+	return true;
+}
 
 /** A frame on its way to the thread that it is for. */
 struct handed {
@@ -53,7 +76,8 @@ struct family {
 	_Atomic uint32_t generation;    /* Of the endpoints. */
 	struct vrs_stack_config config; /* Its wires and ports are looked at while making only. */
 	struct vrs_dpdk_port *ports;    /* Copies. */
-	uint8_t secret[32];             /* RFC 6528. */
+	uint8_t secret[32];             /* RFC 6528; filters. */
+	struct filter hops;             /* Neighbours that a table has an entry of. */
 };
 
 struct endpoint {
@@ -118,13 +142,13 @@ struct stack {
 	pthread_mutex_t stat_lock;
 	struct vrs_stack_stat published; /* Under the lock. */
 	uint64_t published_us;
-	uint64_t echo_us; /* The second whose echo answers are counted. */
-	uint32_t n_echos;
+	struct rate echo, tell;
 	struct {
 		_Atomic uint64_t accepted, refused_unknown, refused_crowd, refused_idle,
 			refused_want, connects, polls, open, idle_polls;
 		uint64_t bad[VRS_BAD_N], other, not_ours, md5_bad, md5_missing, ttl_low, handed,
-			handed_full, echos, icmp_believed, icmp_ignored, no_flow, unresolved;
+			handed_full, echos, icmp_believed, icmp_ignored, no_flow, unresolved,
+			tell_limited;
 	} stat;
 };
 
@@ -176,6 +200,10 @@ static inline struct endpoint *vrs_stack_endpoint(
 {
 	return vrs_stack_endpoint_find(s, local, remote, false);
 }
+
+void vrs_stack_filter_add(const struct family *f, struct filter *to, const struct vrs_addr *a);
+bool vrs_stack_filter_has(
+	const struct family *f, const struct filter *in, const struct vrs_addr *a);
 
 /* A connection has gone: with the last one goes an endpoint that was removed before. */
 void vrs_stack_endpoint_left(struct stack *s, const struct vrs_flow_key *key);

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "rib/base/bytes.h"
 #include "rib/base/mem.h"
 #include "tests/io/mem_wire.h"
 #include "tests/io/nic_wire.h"
@@ -38,6 +39,7 @@ static struct {
 	struct vrs_transport *listener; /* Of a's family; NULL: a itself. */
 	struct nic_wire nic[3];         /* a's, b's, the listener's. */
 	bool a_stands;                  /* It is not polled. */
+	unsigned n_others;              /* Frames that are for nobody in a's family. */
 } w;
 
 /* --- the lab --- */
@@ -80,6 +82,11 @@ static void minutes_pass(void)
 	w.tick_us = 20000;
 }
 
+static void count_other(void *ctx, unsigned port, const struct vrs_frame *f)
+{
+	w.n_others++;
+}
+
 /* A family of @p n on side @p i. */
 static void make_side(
 	unsigned i, unsigned n, struct vrs_wire *const *wires, struct vrs_transport **out)
@@ -104,6 +111,7 @@ static void make_side(
 					 .wires = wires,
 					 .now_us = clock_us,
 					 .seed = 7 + i,
+					 .other = i == 0 ? count_other : NULL,
 				 },
 				 out),
 		0);
@@ -467,6 +475,17 @@ static void a_peer_whose_mac_changes_is_found_again(void **state)
 
 /* --- families --- */
 
+/* @p who, at b's MAC, asks all for @p target. */
+static void arp_of_b(const struct vrs_addr *who, const struct vrs_addr *target)
+{
+	struct vrs_frame_link link = {.dst_mac = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+	struct vrs_wire_tx tx = {.n_pieces = 0};
+
+	memcpy(link.src_mac, w.nic[1].wire.mac, 6);
+	vrs_frame_build_arp(&tx, &link, true, who, target, (const uint8_t[6]){0});
+	assert_true(w.nic[1].inner->ops->tx(w.nic[1].inner, &tx));
+}
+
 static void frames_for_another_thread_are_handed_over(void **state)
 {
 	struct vrs_chunk *c = transport_messages(5000, 1000);
@@ -493,23 +512,72 @@ static void frames_for_another_thread_are_handed_over(void **state)
 static void a_thread_that_stands_still_costs_the_others_nothing(void **state)
 {
 	enum { ROOM = 2048, MORE = 100 }; /* HANDOVER_ROOM */
-	struct vrs_frame_link link = {.dst_mac = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+	struct vrs_frame_link link = {.vlan = 0};
+	struct vrs_flow_key key = {
+		.local = lab.ep_b.local, .remote = lab.ep_a.local, 999, .remote_port = PORT};
+	struct vrs_tcp_segment seg = {.flags = VRS_TCP_ACK, .wscale = -1};
 	struct vrs_wire_tx tx = {.n_pieces = 0};
 
-	transport_lab_spin(3000); /* Announcements and probes are over. */
-	uint64_t handed = seen(w.listener).handed;
+	transport_lab_add(lab.a, &lab.ep_a);
 	memcpy(link.src_mac, w.nic[1].wire.mac, 6);
-	vrs_frame_build_arp(
-		&tx, &link, true, &lab.ep_b.local, &lab.ep_a.local, (const uint8_t[6]){0});
+	memcpy(link.dst_mac, w.nic[0].wire.mac, 6);
+	vrs_frame_build_tcp(&tx, &link, &key, 64, &seg, NULL, false);
 	for (unsigned i = 0; i < ROOM + MORE; i++)
 		assert_true(w.nic[1].inner->ops->tx(w.nic[1].inner, &tx));
+	arp_of_b(&lab.ep_b.local, &lab.ep_a.local);
 	w.a_stands = true;
 	transport_lab_spin(10);
-	assert_int_equal(seen(w.listener).handed - handed, ROOM);
+	assert_int_equal(seen(w.listener).handed, ROOM);
 	assert_int_equal(seen(w.listener).handed_full, MORE);
-	assert_int_equal(seen(w.listener).neigh.answers, ROOM + MORE);
+	assert_int_equal(seen(w.listener).neigh.answers, 1);
 	w.a_stands = false;
+	transport_lab_spin(100);
+	assert_int_equal(seen(lab.a).no_conn, ROOM);
+	transport_lab_add(lab.b, &lab.ep_b);
+	transport_lab_dial();
+	LAB_UNTIL(lab.out.up == 1 && lab.accepts == 1);
+}
+
+static void what_strangers_say_is_told_to_no_thread(void **state)
+{
+	enum { N = 1000 };
+
 	transport_lab_link();
+	transport_lab_spin(3000); /* Announcements and probes are over. */
+	uint64_t handed = seen(w.listener).handed, others = w.n_others;
+	for (unsigned i = 0; i < N; i++) {
+		struct vrs_addr stranger = lab.ep_b.local;
+
+		vrs_put_u16(stranger.bytes + 2, (uint16_t)(0x4000 + i));
+		arp_of_b(&stranger, i % 2 == 0 ? &lab.ep_a.local : &stranger);
+	}
+	transport_lab_spin(10);
+	/* The filter is none that is exact. */
+	assert_in_range(seen(w.listener).handed - handed, 0, 2);
+	assert_int_equal(seen(w.listener).neigh.answers, 1 + N / 2);
+	assert_int_equal(w.n_others - others, N / 2);
+}
+
+/* Also a thread's own neighbour, which the others need not know. The kernel gets each once, not each thread's. */
+static void what_a_neighbour_says_is_told_a_thousand_times_a_second(void **state)
+{
+	enum { N = 1500 };
+	struct vrs_addr kernel = lab.ep_a.local;
+
+	kernel.bytes[3] = 77;
+	transport_lab_link();
+	transport_lab_spin(3000);
+	uint64_t handed = seen(w.listener).handed, others = w.n_others;
+	for (unsigned i = 0; i < N; i++)
+		arp_of_b(&lab.ep_b.local, &kernel);
+	transport_lab_spin(20);
+	assert_int_equal(seen(w.listener).handed - handed, 1000);
+	assert_int_equal(seen(w.listener).tell_limited, N - 1000);
+	assert_int_equal(w.n_others - others, N);
+	transport_lab_spin(1000);
+	arp_of_b(&lab.ep_b.local, &kernel);
+	transport_lab_spin(10);
+	assert_int_equal(seen(w.listener).handed - handed, 1001);
 }
 
 /* --- ports --- */
@@ -710,6 +778,8 @@ int main(void)
 		TEST_ON(frames_for_another_thread_are_handed_over, family),
 		TEST_ON(frames_for_another_thread_are_handed_over, everything),
 		TEST_ON(a_thread_that_stands_still_costs_the_others_nothing, family),
+		TEST_ON(what_strangers_say_is_told_to_no_thread, family),
+		TEST_ON(what_a_neighbour_says_is_told_a_thousand_times_a_second, family),
 		TEST(a_stack_has_several_ports),
 		TEST(each_thread_attaches_once_and_the_last_one_is_told),
 		cmocka_unit_test(an_idle_thread_sleeps_until_it_is_woken_or_frames_come),
