@@ -110,6 +110,7 @@ static int endpoint_add(struct vrs_transport *t, const struct vrs_endpoint *ep, 
 	e->link = l;
 	e->user = user;
 	struct endpoint **slot = &s->endpoint_slots[pair_slot(&ep->local, &ep->remote)];
+	vrs_stack_filter_add(s->family, &s->family->peers, &ep->remote);
 	pthread_mutex_lock(&s->family->lock);
 	e->next = s->endpoints;
 	s->endpoints = e;
@@ -218,6 +219,7 @@ static void collect(const struct stack *s, struct vrs_stack_stat *out)
 		.ttl_low = s->stat.ttl_low,
 		.handed = s->stat.handed,
 		.handed_full = s->stat.handed_full,
+		.searched = s->stat.searched,
 		.tell_limited = s->stat.tell_limited,
 		.echos = s->stat.echos,
 		.icmp_believed = s->stat.icmp_believed,

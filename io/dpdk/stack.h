@@ -58,6 +58,7 @@ struct vrs_stack_stat {
 	uint64_t md5_bad, md5_missing, ttl_low;
 	uint64_t handed,
 		handed_full;   /**< To other threads; and dropped as those were far behind. */
+	uint64_t searched;     /**< Looks for the thread of an address pair, under a lock. */
 	uint64_t tell_limited; /**< ARP and ND that was too much to show it to other threads. */
 	uint64_t echos;
 	uint64_t icmp_believed, icmp_ignored;

@@ -82,16 +82,20 @@ static uint32_t search(
 	return NOBODY;
 }
 
-/* Whose endpoint it is. The lock is taken once per address pair and change of the endpoints. */
+/* Whose endpoint it is. The lock is taken once per address pair and change of the endpoints, and for no stranger:
+ * with sources of its own making one would have all threads wait for it. */
 static uint32_t owner_of(
 	struct stack *s, const struct vrs_addr *local, const struct vrs_addr *remote)
 {
-	uint64_t key = pair_hash(local, remote);
 	uint32_t generation = atomic_load(&s->family->generation);
 
+	if (!vrs_stack_filter_has(s->family, &s->family->peers, remote))
+		return NOBODY;
+	uint64_t key = pair_hash(local, remote);
 	struct owner *o = &s->owners[key & (OWNER_SLOTS - 1)];
 	if (o->key == key && o->generation == generation)
 		return o->thread;
+	s->stat.searched++;
 	pthread_mutex_lock(&s->family->lock);
 	*o = (struct owner){
 		key, atomic_load(&s->family->generation), search(s->family, local, remote)};

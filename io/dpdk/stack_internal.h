@@ -77,6 +77,7 @@ struct family {
 	struct vrs_stack_config config; /* Its wires and ports are looked at while making only. */
 	struct vrs_dpdk_port *ports;    /* Copies. */
 	uint8_t secret[32];             /* RFC 6528; filters. */
+	struct filter peers;            /* Remote addresses of endpoints. */
 	struct filter hops;             /* Neighbours that a table has an entry of. */
 };
 
@@ -148,7 +149,7 @@ struct stack {
 			refused_want, connects, polls, open, idle_polls;
 		uint64_t bad[VRS_BAD_N], other, not_ours, md5_bad, md5_missing, ttl_low, handed,
 			handed_full, echos, icmp_believed, icmp_ignored, no_flow, unresolved,
-			tell_limited;
+			tell_limited, searched;
 	} stat;
 };
 

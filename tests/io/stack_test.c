@@ -558,6 +558,31 @@ static void what_strangers_say_is_told_to_no_thread(void **state)
 	assert_int_equal(w.n_others - others, N / 2);
 }
 
+static void no_lock_is_taken_for_segments_of_strangers(void **state)
+{
+	enum { N = 1000 };
+	struct vrs_frame_link link = {.vlan = 0};
+	struct vrs_tcp_segment seg = {.flags = VRS_TCP_SYN, .wscale = -1};
+	struct vrs_flow_key key = {
+		.local = lab.ep_b.local, .remote = lab.ep_a.local, 999, .remote_port = PORT};
+
+	transport_lab_link();
+	assert_int_equal(seen(w.listener).searched, 1);
+	memcpy(link.src_mac, w.nic[1].wire.mac, 6);
+	memcpy(link.dst_mac, w.nic[0].wire.mac, 6);
+	for (unsigned i = 0; i < N; i++) {
+		struct vrs_wire_tx tx = {.n_pieces = 0};
+
+		vrs_put_u16(key.local.bytes + 2, (uint16_t)(0x4000 + i));
+		vrs_frame_build_tcp(&tx, &link, &key, 64, &seg, NULL, false);
+		assert_true(w.nic[1].inner->ops->tx(w.nic[1].inner, &tx));
+	}
+	transport_lab_spin(10);
+	assert_int_equal(seen(w.listener).unknown, N);
+	/* The filter is none that is exact. */
+	assert_in_range(seen(w.listener).searched, 1, 3);
+}
+
 /* Also a thread's own neighbour, which the others need not know. The kernel gets each once, not each thread's. */
 static void what_a_neighbour_says_is_told_a_thousand_times_a_second(void **state)
 {
@@ -779,6 +804,7 @@ int main(void)
 		TEST_ON(frames_for_another_thread_are_handed_over, everything),
 		TEST_ON(a_thread_that_stands_still_costs_the_others_nothing, family),
 		TEST_ON(what_strangers_say_is_told_to_no_thread, family),
+		TEST_ON(no_lock_is_taken_for_segments_of_strangers, family),
 		TEST_ON(what_a_neighbour_says_is_told_a_thousand_times_a_second, family),
 		TEST(a_stack_has_several_ports),
 		TEST(each_thread_attaches_once_and_the_last_one_is_told),
