@@ -425,7 +425,8 @@ void vrs_port_put(struct vrs_port *p)
 
 void vrs_port_facts(const struct vrs_port *p, struct vrs_port_facts *out)
 {
-	*out = (struct vrs_port_facts){p->by_reference, p->rss, p->intr, p->n_rx, p->n_tx};
+	*out = (struct vrs_port_facts){
+		p->by_reference, p->rss, p->intr, p->n_rx, p->n_tx, atomic_load(&p->tap_lost)};
 }
 
 void vrs_port_copy_only(struct vrs_port *p)

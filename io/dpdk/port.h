@@ -39,13 +39,15 @@ void vrs_port_put(struct vrs_port *p);
 /** @return The wire of @p thread, owned; behind a bad wire where one is configured. NULL: no memory. */
 struct vrs_wire *vrs_port_wire(struct vrs_port *p, unsigned thread) VRS_NODISCARD;
 
-/** A frame that is for nobody here: to the exception TAP, or dropped. Any thread that uses a wire. */
+/** A frame that is for nobody here: to the exception TAP, at most 10,000 a second, or dropped. Any thread that uses a
+ *  wire. */
 void vrs_port_other(struct vrs_port *p, const struct vrs_frame *f);
 
 /** What wires do, for tests: pieces by reference, and how many queues there are. */
 struct vrs_port_facts {
 	bool by_reference, rss, interrupts;
 	uint16_t n_rx, n_tx;
+	uint64_t tap_lost; /**< Frames for the exception TAP that it did not get. */
 };
 
 void vrs_port_facts(const struct vrs_port *p, struct vrs_port_facts *out);

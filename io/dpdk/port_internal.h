@@ -41,7 +41,8 @@ struct vrs_port {
 	uint8_t mac[6];
 	char name[VRS_PORT_NAME_SIZE];
 	_Atomic uint32_t refs;
-	_Atomic uint64_t tap_lost, chained_lost; /**< Counted by any thread. */
+	_Atomic uint64_t tap_lost, chained_lost;  /**< Counted by any thread. */
+	_Atomic uint64_t tap_second, tap_written; /**< Frames to the TAP, in this second. */
 };
 
 /** Frames that a thread's receivers may keep for themselves. */

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 
 #include "io/dpdk/eal.h"
+#include "rib/base/clock.h"
 #include "tests/io/port_lab.h"
 #include "tests/test.h"
 
@@ -405,6 +406,51 @@ static void exceptions(void)
 	(void)close(s);
 }
 
+/* @return How many frames have come to a packet socket since it was asked last, those that it had no room for included. */
+static unsigned n_come(int s)
+{
+	struct tpacket_stats st;
+	socklen_t size = sizeof(st);
+
+	CHECK(getsockopt(s, SOL_PACKET, PACKET_STATISTICS, &st, &size) == 0);
+	return st.tp_packets;
+}
+
+static void too_many_exceptions(void)
+{
+	enum { N = 50000, A_SECOND = 10000 };
+	uint8_t frame[64] = {1, 2, 3, 4, 5, 6, 0x22, 2, 2, 2, 2, 2, 0x88, 0xb5, 0, 0, 0, 42};
+	struct vrs_frame f = {.data = frame, .size = sizeof(frame)};
+	struct vrs_port_facts facts;
+
+	lab_namespace();
+	lab_sh("sysctl -qw net.ipv6.conf.default.disable_ipv6=1");
+	lab_eal(128);
+	struct vrs_port *p =
+		lab_port((struct vrs_dpdk_port){.device = "net_ring0", .exception_tap = "vx"}, 1);
+	int s = raw("vx");
+	uint64_t from = vrs_now_ns();
+	for (unsigned i = 0; i < N; i++)
+		vrs_port_other(p, &f);
+	uint64_t seconds = (vrs_now_ns() - from) / 1000000000 + 2; /* Parts of them included. */
+	unsigned come = n_come(s);
+	CHECK(come > 0 && come <= A_SECOND * seconds);
+	vrs_port_facts(p, &facts);
+	CHECK(facts.tap_lost >= N - A_SECOND * seconds);
+	/* The next second is another one. */
+	for (from = vrs_now_ns(); n_come(s) == 0;) {
+		CHECK(vrs_now_ns() - from < 5000000000);
+		vrs_port_other(p, &f);
+	}
+	(void)close(s);
+	vrs_port_put(p);
+}
+
+static void a_flood_for_nobody_is_not_handed_to_the_kernel_whole(void **)
+{
+	lab_in_child(too_many_exceptions);
+}
+
 static void a_frame_for_nobody_goes_to_the_kernel_and_its_frames_out(void **)
 {
 	lab_in_child(exceptions);
@@ -491,6 +537,7 @@ int main(void)
 		cmocka_unit_test(threads_share_a_transmit_queue_and_one_hears),
 		cmocka_unit_test(a_port_with_queues_for_all_threads_gives_each_its_own),
 		cmocka_unit_test(a_frame_for_nobody_goes_to_the_kernel_and_its_frames_out),
+		cmocka_unit_test(a_flood_for_nobody_is_not_handed_to_the_kernel_whole),
 		cmocka_unit_test(a_port_with_interrupts_has_a_descriptor_to_wait_for),
 		cmocka_unit_test(a_port_can_be_behind_a_bad_wire),
 	};
