@@ -10,7 +10,8 @@
  *                  FAILED --used, a second later--> INCOMPLETE       6 tries: FAILED <------+
  *
  * DELAY waits for TCP to prove what a probe would. What a neighbour says unasked makes INCOMPLETE and FAILED
- * entries usable (DELAY, STALE), changes others' MACs, and leaves REACHABLE ones alone (neigh.h).
+ * entries usable (DELAY, STALE), changes others' MACs, and leaves REACHABLE ones alone, and those in PROBE for a
+ * second (neigh.h).
  *
  * Timers: each entry has the time of its next change, the table has the earliest or one before it. advance()
  * looks at all entries then. Times are rounded up to 10 ms, so that this is 100 walks a second at most.
@@ -32,6 +33,7 @@ struct entry {
 	struct vrs_addr addr;
 	uint8_t mac[6]; /* Of all but INCOMPLETE and FAILED. */
 	uint8_t state, tries;
+	bool rival; /* PROBE: another MAC has claimed it too early. */
 	uint64_t due_us;
 	uint64_t confirmed_us; /* REACHABLE: the last time. */
 	uint64_t ask_us;       /* No request before. */
@@ -239,12 +241,13 @@ static void ask(struct vrs_neigh *n, struct entry *e, enum state state, uint64_t
 	e->tries++;
 	e->ask_us = now_us + VRS_NEIGH_RETRANS_US;
 	enter(n, e, state, e->ask_us);
-	send_request(n, &e->addr, unicast ? e->mac : NULL);
+	send_request(n, &e->addr, unicast && !e->rival ? e->mac : NULL);
 }
 
 static void begin(struct vrs_neigh *n, struct entry *e, enum state state, uint64_t now_us)
 {
 	e->tries = 0;
+	e->rival = false;
 	ask(n, e, state, now_us);
 }
 
@@ -327,6 +330,16 @@ static void set_mac(struct vrs_neigh *n, struct entry *e, const uint8_t mac[6])
 		n->moved(n->ctx);
 }
 
+/* Whether the MAC that we know has not had its second yet, and this is another one. The whole link is asked next, so
+ * that who has moved waits no longer than that. */
+static bool too_early(struct entry *e, const struct vrs_frame_info *in)
+{
+	if (e->state != PROBE || e->tries > 1 || !in->has_mac || memcmp(e->mac, in->mac, 6) == 0)
+		return false;
+	e->rival = true;
+	return true;
+}
+
 /* An answer while we ask (RFC 4861 7.2.5). One that says it may not override says that its sender is
  * there, but not where. @return Whether it is believed. */
 static bool answered(
@@ -337,6 +350,8 @@ static bool answered(
 	if (e->state == INCOMPLETE && !in->has_mac)
 		return false;
 	if (e->state == PROBE && in->has_mac && !in->override && memcmp(e->mac, in->mac, 6) != 0)
+		return false;
+	if (too_early(e, in))
 		return false;
 	if (in->has_mac)
 		set_mac(n, e, in->mac);
@@ -365,11 +380,13 @@ static bool hinted(
 		return true;
 	if (e->state == REACHABLE || !may_override)
 		return false;
+	if (too_early(e, in))
+		return false;
 	set_mac(n, e, in->mac);
 	if (e->state == PROBE && now_us >= e->ask_us)
 		begin(n, e, PROBE, now_us);
 	else if (e->state == PROBE)
-		e->tries = 0; /* The next one asks the new MAC. */
+		e->tries = e->rival = 0; /* The next one asks the new MAC. */
 	return true;
 }
 

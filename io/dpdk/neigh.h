@@ -14,8 +14,10 @@
  * the first one counts. What a neighbour says of itself unasked, in a request to somebody or an announcement,
  * counts while its entry is not fresh, that is not confirmed by TCP or an answer in the last 30 s:
  * so an address that moves is learnt early, and a liar on the link cannot take over a session that goes on.
- * It can take over one that stands still, or lie while we ask; neither ARP nor ND without SEND
- * (RFC 3971) protects from that, TCP-MD5 does.
+ * While a neighbour is probed, the MAC that we know has a second to answer before anybody else's word counts: for a
+ * liar can choose when we probe, by sending TCP what it has seen already. One can take over a session that stands
+ * still, or lie while nobody is known to be there; neither ARP nor ND without SEND (RFC 3971) protects from that,
+ * TCP-MD5 does.
  *
  * **Our addresses** are answered for, announced at the start (twice, a second apart) and defended: another
  * MAC's claim is counted, and at most once in 10 s reported and countered with an announcement

@@ -26,6 +26,7 @@ static void behind_a_gateway_the_gateway_is_asked_for(void **)
 	/* It got another card. */
 	pass(&l, 2 * SECOND);
 	suspect(&l, "203.0.113.9");
+	pass(&l, SECOND);
 	answer(&l, "192.0.2.254", other_mac);
 	assert_at(&l, "198.51.100.1", other_mac);
 	lab_fini(&l);
@@ -153,6 +154,7 @@ static void what_may_not_override_does_not(void **)
 	meet(&l, "2001:db8::1");
 	pass(&l, 2 * SECOND);
 	suspect(&l, "2001:db8::1");
+	pass(&l, SECOND);
 	/* RFC 4861 7.2.5: solicited, without override, another MAC. The parse says good checksums. */
 	lab_edit(&f, "58:40 80:020000000011");
 	assert_int_equal(lab_parse(&f, VRS_FRAME_L4_GOOD, &in), VRS_FRAME_ND);
@@ -315,6 +317,8 @@ static void a_suspect_that_announces_itself_is_followed_and_probed_there(void **
 	pass(&l, 2 * SECOND);
 	suspect(&l, "192.0.2.1");
 	assert_request(&l, "192.0.2.1", peer_mac);
+	pass(&l, SECOND);
+	assert_request(&l, "192.0.2.1", peer_mac);
 	request(&l, "192.0.2.1", other_mac, "192.0.2.1");
 	assert_at(&l, "192.0.2.1", other_mac);
 	assert_int_equal(n_sent(&l), 0);
@@ -327,6 +331,45 @@ static void a_suspect_that_announces_itself_is_followed_and_probed_there(void **
 	pass(&l, SECOND);
 	assert_request(&l, "192.0.2.1", peer_mac);
 	lab_fini(&l);
+}
+
+/* Who makes us suspect a neighbour, by segments in its name, gains nothing by it. */
+static void while_a_known_mac_has_time_to_answer_no_other_is_believed(void **)
+{
+	static const char *const whom[] = {"192.0.2.1", "2001:db8::1"};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct lab l;
+
+		lab_init(&l);
+		meet(&l, whom[i]);
+		for (unsigned k = 0; k < 3; k++) {
+			pass(&l, 2 * SECOND);
+			suspect(&l, whom[i]);
+			assert_request(&l, whom[i], peer_mac);
+			answer(&l, whom[i], other_mac);
+			request(&l, whom[i], other_mac, whom[i]);
+			pass(&l, SECOND - 20000);
+			answer(&l, whom[i], other_mac);
+			assert_at(&l, whom[i], peer_mac);
+			answer(&l, whom[i], peer_mac);
+			answer(&l, whom[i], other_mac);
+			assert_at(&l, whom[i], peer_mac);
+		}
+		assert_int_equal(stat_of(&l).changed, 0);
+		assert_int_equal(stat_of(&l).ignored, 3 * 4);
+		assert_int_equal(n_sent(&l), 0);
+		/* It has moved indeed: a second later all are asked, and it says so again. */
+		pass(&l, 2 * SECOND);
+		suspect(&l, whom[i]);
+		assert_request(&l, whom[i], peer_mac);
+		request(&l, whom[i], other_mac, whom[i]);
+		pass(&l, SECOND);
+		assert_request(&l, whom[i], NULL);
+		answer(&l, whom[i], other_mac);
+		assert_at(&l, whom[i], other_mac);
+		lab_fini(&l);
+	}
 }
 
 static void suspicions_probe_once_a_second_at_most(void **)
@@ -394,6 +437,7 @@ int main(void)
 		cmocka_unit_test(a_suspect_is_probed_itself_then_on_the_link_and_used_meanwhile),
 		cmocka_unit_test(a_neighbour_with_a_new_mac_is_found_by_the_probe_of_the_link),
 		cmocka_unit_test(a_suspect_that_announces_itself_is_followed_and_probed_there),
+		cmocka_unit_test(while_a_known_mac_has_time_to_answer_no_other_is_believed),
 		cmocka_unit_test(suspicions_probe_once_a_second_at_most),
 		cmocka_unit_test(claims_of_our_addresses_are_countered_once_in_ten_seconds),
 	};
