@@ -28,7 +28,7 @@ from speaker import Speaker
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 US, PEER, OTHER, STRANGER = "10.0.0.4", "10.0.1.4", "10.0.1.5", "10.0.1.9"
-US6, PEER6, OTHER6 = "fd00:1::4", "fd00:1:0:1::4", "fd00:1:0:1::5"
+US6, PEER6, OTHER6, STRANGER6 = "fd00:1::4", "fd00:1:0:1::4", "fd00:1:0:1::5", "fd00:1:0:1::9"
 ASNS = {PEER: 65001, OTHER: 65002, PEER6: 65003, OTHER6: 65004}
 ETH_ALL, SOL_PACKET, PACKET_IGNORE_OUTGOING, TCP_MD5SIG, RCVBUFFORCE = 3, 263, 23, 14, 33
 PR_SET_PDEATHSIG = 1

@@ -42,12 +42,12 @@ def attribute(flags, code, value):
     return struct.pack("!BBB", flags, code, len(value)) + value
 
 
-def prefixes(data):
-    """The IPv4 prefixes of a field."""
+def prefixes(data, width=4):
+    """The prefixes of a field, of a family whose addresses have so many bytes."""
     found = []
     while data:
         size = (data[0] + 7) // 8
-        address = ipaddress.ip_address(data[1:1 + size].ljust(4, b"\0"))
+        address = ipaddress.ip_address(data[1:1 + size].ljust(width, b"\0"))
         found.append(f"{address}/{data[0]}")
         data = data[1 + size:]
     return found
@@ -102,6 +102,21 @@ def heard(received):
     return words
 
 
+def heard6(received):
+    """IPv6 routes as words: "+PREFIX via HOP", "-PREFIX"."""
+    words = []
+    for kind, body in received:
+        if kind != UPDATE:
+            continue
+        size = struct.unpack("!H", body[:2])[0]
+        attrs = attributes(body[4 + size:])
+        if 14 in attrs:
+            hop, routes = attrs[14][4:20], attrs[14][5 + attrs[14][3]:]
+            words += [f"+{p} via {ipaddress.ip_address(hop)}" for p in prefixes(routes, 16)]
+        words += [f"-{p}" for p in prefixes(attrs.get(15, b"")[3:], 16)]
+    return words
+
+
 class Speaker:
     """One session from `local` to `peer`; `received` holds (kind, body) in order."""
 
@@ -132,7 +147,7 @@ class Speaker:
                 self.sock = self.connect()
                 self.sock.settimeout(max(0.1, deadline - time.monotonic()))
                 caps = self.capabilities()
-                ident = ipaddress.ip_address(self.local).packed
+                ident = ipaddress.ip_address(self.local).packed[-4:]
                 my_as = self.asn if self.asn < 65536 else 23456
                 self.sock.sendall(message(OPEN, struct.pack("!BHH", 4, my_as, self.hold) + ident
                                           + bytes([len(caps) + 2, 2, len(caps)]) + caps))
