@@ -13,13 +13,12 @@ import subprocess
 import threading
 import time
 
-from dpdk_lab import OTHER, PEER, US, SignedSpeaker, ours, sysctl
+from dpdk_lab import OTHER, OTHER6, PEER, PEER6, US, US6, SignedSpeaker, ours, sysctl
 from dpdk_peers import Crowd
 from dpdk_trouble import Bad
 from speaker import UPDATE, prefixes
 
 N = 100000
-SENT = f"ip.src=={US} && tcp"
 FLAGS = ("retransmission", "fast_retransmission", "spurious_retransmission", "out_of_order", "lost_segment",
          "ack_lost_segment", "duplicate_ack", "window_full", "zero_window", "zero_window_probe", "reused_ports")
 
@@ -57,8 +56,14 @@ class Slow(SignedSpeaker):
         super()._read_on()
 
 
-class Captures(Bad):
-    """See the module."""
+class Captured(Bad):
+    """What tests of both families do."""
+
+    us, layer, pair, port = US, "ip", (PEER, OTHER), f"{US}/16"
+
+    @property
+    def sent_by_us(self):
+        return f"{self.layer}.src=={self.us} && tcp"
 
     def setUp(self):
         super().setUp()
@@ -90,10 +95,10 @@ class Captures(Bad):
     def judge(self, path):
         """What tshark thinks of vrsd's segments: {name of tcp.analysis: how many}. Checksums are right, and nothing
         went beyond the window."""
-        bad = read(path, f"ip.src=={US} && (tcp.checksum.status==0 || ip.checksum.status==0 || _ws.malformed)",
-                   "frame.number")
+        bad = read(path, f"{self.layer}.src=={self.us} && (tcp.checksum.status==0 || ip.checksum.status==0 || "
+                   "_ws.malformed)", "frame.number")
         self.assertEqual(bad, [])
-        rows = read(path, f"{SENT} && tcp.analysis.flags", *(f"tcp.analysis.{f}" for f in FLAGS))
+        rows = read(path, f"{self.sent_by_us} && tcp.analysis.flags", *(f"tcp.analysis.{f}" for f in FLAGS))
         self.within_windows(path)
         found = {f: sum(row[i] != "" for row in rows) for i, f in enumerate(FLAGS)}
         return {k: v for k, v in found.items() if v}
@@ -102,10 +107,10 @@ class Captures(Bad):
         """Each segment of vrsd's ends within what its peer has said there is room for; but for probes of one byte."""
         edge, beyond, scale = {}, [], {}
         for source, stream, seq, size, ack, window, shift, flags in read(
-                path, "tcp && ip", "ip.src", "tcp.stream", "tcp.seq", "tcp.len", "tcp.ack", "tcp.window_size_value",
+                path, f"tcp && {self.layer}", f"{self.layer}.src", "tcp.stream", "tcp.seq", "tcp.len", "tcp.ack", "tcp.window_size_value",
                 "tcp.options.wscale.shift", "tcp.flags"):
             seq, size, ack, window = int(seq), int(size), int(ack), int(window)
-            if source != US:
+            if source != self.us:
                 if int(flags, 16) & 2:
                     scale[stream] = int(shift or 0)
                     window >>= scale[stream]
@@ -119,9 +124,9 @@ class Captures(Bad):
     def test_no_loss_no_retransmission(self):
         """But for tail loss probes, whose timers a busy machine may outrun."""
         self.control("cubic")
-        self.wire()
+        self.wire(*self.pair)
         path = self.capture("vrs0")
-        d = self.both_ways([ours(options=",framecnt=2048")], "captured", N)
+        d = self.both_ways([ours(addresses=[self.port], options=",framecnt=2048")], "captured", N, ":" in self.us)
         c = d.counters()
         self.captured()
         found = self.judge(path)
@@ -135,9 +140,10 @@ class Captures(Bad):
     def test_every_retransmission_has_a_reason(self):
         self.control("cubic")
         log = f"{self.dir}/lost"
-        wire = self.bad_wire(1, log=log)
+        wire = self.bad_wire(1, *self.pair, log=log)
         path = self.capture("vrsw1")
-        d = self.both_ways([ours(options=",framecnt=2048")], "1 % lost, captured", 2 * N)
+        d = self.both_ways([ours(addresses=[self.port], options=",framecnt=2048")], "1 % lost, captured", 2 * N,
+                           ":" in self.us)
         self.captured()
         wire.terminate()
         self.say(json.loads(wire.stdout.read()))
@@ -151,8 +157,7 @@ class Captures(Bad):
         self.assertLessEqual(len(unexplained), c["tailLossProbes"] + c["retransmitTimeouts"])
         self.assertLessEqual(found.get("spurious_retransmission", 0), 10)
 
-    @staticmethod
-    def explain(path, log):
+    def explain(self, path, log):
         """Retransmissions that the capture on vrsd's side of the wire shows: (how many, of these for an ACK, those
         without a reason). One is that what was sent before has been lost, or an ACK of it."""
         lost, lost_acks = set(), []
@@ -164,8 +169,8 @@ class Captures(Bad):
                 elif end == "vrsw0":
                     lost_acks.append(int(ack))
         sent, first, repeats, by_ack, unexplained = {}, {}, 0, 0, []
-        for stream, number, seq, size in read(path, f"{SENT} && tcp.len>0", "tcp.stream", "frame.number", "tcp.seq",
-                                              "tcp.len"):
+        for stream, number, seq, size in read(path, f"{self.sent_by_us} && tcp.len>0", "tcp.stream", "frame.number",
+                                              "tcp.seq", "tcp.len"):
             seq, size = int(seq), int(size)
             start = first.setdefault(stream, seq)
             at = (seq - start) & 0xffffffff
@@ -179,6 +184,16 @@ class Captures(Bad):
             if not gone and not unheard:
                 unexplained.append((stream, number, at, size))
         return repeats, by_ack, unexplained
+
+
+class Captures6(Captured):
+    """IPv6."""
+
+    us, layer, pair, port = US6, "ipv6", (PEER6, OTHER6), f"{US6}/48"
+
+
+class Captures(Captured):
+    """IPv4, and what has nothing to do with the family."""
 
     def test_a_slow_reader_is_never_sent_more_than_it_has_room_for(self):
         self.control("cubic")
@@ -233,7 +248,7 @@ class Captures(Bad):
         self.until("all are told", lambda: crowd.is_right(0) and crowd.is_right(1), 60)
         self.captured()
         self.judge(path)
-        self.assertEqual(read(path, f"{SENT} && !tcp.options.md5", "frame.number"), [])
-        self.assertGreater(len(read(path, f"{SENT} && tcp.options.md5", "frame.number")), 50)
-        self.assertEqual(read(path, f"{SENT} && tcp.options.timestamp.tsval", "frame.number"), [])
+        self.assertEqual(read(path, f"{self.sent_by_us} && !tcp.options.md5", "frame.number"), [])
+        self.assertGreater(len(read(path, f"{self.sent_by_us} && tcp.options.md5", "frame.number")), 50)
+        self.assertEqual(read(path, f"{self.sent_by_us} && tcp.options.timestamp.tsval", "frame.number"), [])
         self.assertEqual(d.counter("segmentsBadSignature"), 0)

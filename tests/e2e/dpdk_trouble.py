@@ -80,7 +80,7 @@ class Bad(Wired):
         """A table to vrsd, and from it to another peer. Returns vrsd."""
         peer, other, us = (PEER6, OTHER6, US6) if ip6 else (PEER, OTHER, US)
         table = {"n6": n} if ip6 else {"n": n}
-        if ip6:
+        if ip6 and ports is None:
             ports = [ours(addresses=(f"{US6}/48",))]
         d = self.vrsd([{"peerIp": a} for a in (peer, other)], ports, us=(us,))
         listener = self.feed(other, peer=us)

@@ -22,13 +22,16 @@ from dpdk_lab import packet_socket
 
 
 def segment(frame):
-    """(sequence, size of the data, acknowledgment) of TCP over IPv4, or None."""
-    if frame[12:14] != b"\x08\x00" or frame[23] != 6:
+    """(sequence, size of the data, acknowledgment) of TCP over IP, or None."""
+    if frame[12:14] == b"\x08\x00" and frame[23] == 6:
+        at = 14 + (frame[14] & 15) * 4
+        size = struct.unpack_from("!H", frame, 16)[0] - (at - 14)
+    elif frame[12:14] == b"\x86\xdd" and frame[20] == 6:
+        at, size = 54, struct.unpack_from("!H", frame, 18)[0]
+    else:
         return None
-    size, = struct.unpack_from("!H", frame, 16)
-    at = 14 + (frame[14] & 15) * 4
     seq, ack, offset = struct.unpack_from("!IIB", frame, at + 4)
-    return seq, size - (at - 14) - (offset >> 4) * 4, ack
+    return seq, size - (offset >> 4) * 4, ack
 
 
 def carry(one, other, options):
