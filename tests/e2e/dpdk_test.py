@@ -15,7 +15,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import inside  # noqa: E402
 from dpdk_capture import Captures, Captures6  # noqa: E402,F401
-from dpdk_faults import Faults  # noqa: E402,F401
+from dpdk_faults import Faults, Faults6  # noqa: E402,F401
 from dpdk_hostile import Hostile, Hostile6  # noqa: E402,F401
 from dpdk_ports import Ports  # noqa: E402,F401
 from dpdk_trouble import Trouble  # noqa: E402,F401
