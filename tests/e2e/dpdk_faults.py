@@ -149,6 +149,8 @@ class Faults6(Moves):
 
     us, pair, net, on_link = US6, (PEER6, OTHER6), 48, 64
     gateways = ("fd00:1::1", "fd00:1:0:1::1")
+    # The one that listens shows the same, of what is sent and of what is not acknowledged.
+    test_a_neighbor_whose_mac_changes_while_it_sends_is_found_again = None
 
 
 class Faults(Moves):
