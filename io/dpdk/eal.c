@@ -12,7 +12,10 @@
  * then refused. A start that failed is not tried again: EAL's option parser remembers what it saw.
  *
  * EAL's lines go to our log: what it calls an error as a warning, and is kept for `why`; all else as
- * debug. Some functions of EAL end the process: for --help and --log-level=help, which are refused here.
+ * debug.
+ *
+ * Some arguments do not come back from EAL, and are refused here: --help and --log-level=help end the
+ * process; a secondary one waits for its primary for ever, and could not use it anyway, for threads register.
  */
 
 #include "io/dpdk/eal.h"
@@ -131,13 +134,47 @@ static bool has(const struct vrs_eal_config *c, const char *const *names)
 
 #define HAS(c, ...) has(c, (const char *const[]){__VA_ARGS__, NULL})
 
-/* "-h", "--help" and what getopt takes for it; a list of log types. */
+/* Whether getopt takes @p arg for option @p name, which may be cut down to @p least bytes. */
+static bool is_option(const char *arg, const char *name, size_t least)
+{
+	size_t size = strcspn(arg, "=");
+
+	return size >= least && strncmp(arg, name, size) == 0 && size <= strlen(name);
+}
+
+/* "-h" also behind others that take no value: "-vh". Help as a value: a list of log types. */
 static bool ends_process(const char *arg)
 {
-	return strncmp(arg, "-h", 2) == 0 ||
-		(strncmp(arg, "--he", 4) == 0 && strncmp(arg, "--help", strlen(arg)) == 0) ||
-		strcmp(arg, "--h") == 0 || strcmp(arg, "help") == 0 ||
-		(strncmp(arg, "--lo", 4) == 0 && strstr(arg, "=help") != NULL);
+	return (arg[0] == '-' && arg[1 + strspn(arg + 1, "v")] == 'h') ||
+		is_option(arg, "--help", sizeof("--h") - 1) || strcmp(arg, "help") == 0 ||
+		(is_option(arg, "--log-level", sizeof("--lo") - 1) && strstr(arg, "=help") != NULL);
+}
+
+/* @param value  What follows @p arg in the list, NULL: nothing. */
+static bool is_secondary(const char *arg, const char *value)
+{
+	const char *given = strchr(arg, '=');
+
+	if (!is_option(arg, "--proc-type", sizeof("--p") - 1))
+		return false;
+	given = given != NULL ? given + 1 : value;
+	return given != NULL && strcmp(given, "primary") != 0;
+}
+
+/* @return Whether all arguments come back from EAL; else @p why says which does not. */
+static bool come_back(const struct vrs_eal_config *c, char *why, size_t why_size)
+{
+	for (unsigned i = 0; i < c->n_args; i++) {
+		const char *arg = c->args[i], *next = i + 1 < c->n_args ? c->args[i + 1] : NULL;
+		bool ends = ends_process(arg);
+
+		if (!ends && !is_secondary(arg, next))
+			continue;
+		(void)snprintf(why, why_size, "eal: %.60s would %s", arg,
+			ends ? "end the process" : "wait for another process: this one is primary");
+		return false;
+	}
+	return true;
 }
 
 static void add(const char *fmt, const char *value)
@@ -245,12 +282,8 @@ static int make_args(const struct vrs_eal_config *c, char *why, size_t why_size)
 			(int)ARGS_MAX);
 		return -EINVAL;
 	}
-	for (unsigned i = 0; i < c->n_args; i++)
-		if (ends_process(c->args[i])) {
-			(void)snprintf(
-				why, why_size, "eal: %.60s would end the process", c->args[i]);
-			return -EINVAL;
-		}
+	if (!come_back(c, why, why_size))
+		return -EINVAL;
 	add("vrs%s", "");
 	add("--no-telemetry%s", "");
 	if (!HAS(c, "--iova-mode"))
@@ -331,13 +364,14 @@ static int explain(int err, char *why, size_t why_size)
 static int start(const struct vrs_eal_config *c)
 {
 	if (rte_get_tsc_hz() != 0) {
-		eal.adopted = true;
+		eal.tried = eal.adopted = true;
 		vrs_log(VRS_LOG_INFO, "dpdk: using the host's EAL");
 		return 0;
 	}
 	int err = make_args(c, eal.why, sizeof(eal.why));
 	if (err != 0)
 		return err;
+	eal.tried = true;
 	take_log();
 	vrs_eal_complaints_clear();
 	err = start_aside();
@@ -352,7 +386,6 @@ int vrs_eal_start(const struct vrs_eal_config *c, char *why, size_t why_size)
 	pthread_mutex_lock(&eal.lock);
 	if (!eal.tried)
 		eal.err = start(c);
-	eal.tried = true;
 	if (eal.err != 0)
 		(void)snprintf(why, why_size, "%s", eal.why);
 	pthread_mutex_unlock(&eal.lock);
