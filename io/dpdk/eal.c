@@ -46,6 +46,7 @@ enum {
 static struct {
 	pthread_mutex_t lock;
 	bool tried, adopted;
+	bool given; /* Before the last vrs_eal_start(): it could not choose arguments. */
 	int err;
 	char why[512];
 	char *argv[OWN_ARGS_MAX + ARGS_MAX * 2 + 1]; /* EAL may keep pointers: for ever. */
@@ -341,10 +342,14 @@ static int explain(int err, char *why, size_t why_size)
 
 	vrs_eal_complaints(said, sizeof(said));
 	switch (err) {
-	case EACCES:
+	case EACCES: /* Of hugepages; of nothing else. */
+		hint = free_hugepages_mib() > 0
+			? "; hugepages are free, but no hugetlbfs takes our files"
+			: "; no hugepage is free, and this needs some";
+		err = ENOMEM;
+		break;
 	case EPERM:
 		hint = "; it needs /dev/vfio, and CAP_IPC_LOCK and CAP_SYS_RAWIO for hugepages";
-		err = EPERM;
 		break;
 	case ENOMEM:
 		hint = "; free hugepages are missing, or eal: [--no-huge] does without";
@@ -381,11 +386,34 @@ static int start(const struct vrs_eal_config *c)
 	return 0;
 }
 
+static bool is_used(const char *arg)
+{
+	bool used = strcmp(arg, "--in-memory") == 0; /* Left out where it says nothing new. */
+
+	for (int i = 1; i < eal.argc && !used; i++)
+		used = strcmp(eal.argv[i], arg) == 0;
+	return used;
+}
+
+/* EAL was there before @p c: of its arguments those matter that the first one had as well. */
+static void warn_of_unused(const struct vrs_eal_config *c)
+{
+	for (unsigned i = 0; i < c->n_args; i++)
+		if (!is_used(c->args[i]))
+			vrs_log(VRS_LOG_WARNING, "dpdk: eal: %s is not used: %s", c->args[i],
+				eal.adopted ? "the host has started EAL"
+					    : "EAL runs since another was opened here");
+}
+
 int vrs_eal_start(const struct vrs_eal_config *c, char *why, size_t why_size)
 {
 	pthread_mutex_lock(&eal.lock);
+	eal.given = eal.tried;
 	if (!eal.tried)
 		eal.err = start(c);
+	eal.given = eal.given || eal.adopted;
+	if (eal.err == 0 && eal.given)
+		warn_of_unused(c);
 	if (eal.err != 0)
 		(void)snprintf(why, why_size, "%s", eal.why);
 	pthread_mutex_unlock(&eal.lock);
@@ -395,6 +423,14 @@ int vrs_eal_start(const struct vrs_eal_config *c, char *why, size_t why_size)
 bool vrs_eal_adopted(void)
 {
 	return eal.adopted;
+}
+
+const char *vrs_eal_more_memory(void)
+{
+	return eal.adopted ? "EAL has too little: the host chose (-m) as it started EAL"
+		: eal.given
+		? "EAL has what was first opened in this process: eal: [-m, MiB] there, for all"
+		: "more memory: eal: [-m, MiB], or more free hugepages";
 }
 
 /* ---- Threads ------------------------------------------------------------------------------ */

@@ -28,16 +28,19 @@ struct vrs_eal_config {
 };
 
 /**
- * Start EAL, unless this process has one.
+ * Start EAL, unless this process has one; then a warning names the arguments that come too late.
  *
  * @param[out] why  What is missing, for a person.
- * @return 0; -EINVAL (arguments), -ENOMEM, -EPERM, -ENODEV. What failed once fails again: EAL cannot be
- *         started twice in one process.
+ * @return 0; -EINVAL (arguments), -ENOMEM, -EPERM, -ENODEV. What EAL refused once fails again: it cannot
+ *         be started twice in one process. Arguments that we refuse are not remembered.
  */
 VRS_NODISCARD int vrs_eal_start(const struct vrs_eal_config *c, char *why, size_t why_size);
 
 /** @return Whether EAL is the host's. */
 bool vrs_eal_adopted(void);
+
+/** @return What would give ports more memory, in words: EAL takes all of it when it starts. */
+const char *vrs_eal_more_memory(void);
 
 /** Make the calling thread one of EAL's until it ends, for memory pools' caches; it is not pinned. Where
  *  EAL has no place left for it, it works without. */

@@ -173,14 +173,14 @@ int vrs_port_explain(const char *device, const char *step, int err, char *why, s
 	vrs_eal_complaints(said, sizeof(said));
 	switch (err) {
 	case -ENOMEM:
-		hint = "; more memory: eal: [-m, MiB], or more free hugepages";
+		hint = vrs_eal_more_memory();
 		break;
 	case -EBUSY:
-		hint = "; the host application has started it: stop it first";
+		hint = "the host application has started it: stop it first";
 		break;
 	case -EPERM:
 	case -EACCES:
-		hint = "; it needs CAP_NET_ADMIN, or root";
+		hint = "it needs CAP_NET_ADMIN, or root";
 		err = -EPERM;
 		break;
 	case -EINVAL:
@@ -189,7 +189,7 @@ int vrs_port_explain(const char *device, const char *step, int err, char *why, s
 		err = -ENODEV;
 		break;
 	}
-	(void)snprintf(why, why_size, "port %s: %s: %s%s%s%s", device, step, strerror(-err),
-		said[0] != '\0' ? ": " : "", said, hint);
+	(void)snprintf(why, why_size, "port %s: %s: %s%s%s%s%s", device, step, strerror(-err),
+		said[0] != '\0' ? ": " : "", said, hint[0] != '\0' ? "; " : "", hint);
 	return err;
 }

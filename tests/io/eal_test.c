@@ -14,27 +14,55 @@
 #include <rte_ethdev.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "engine/vrs.h"
+#include "rib/base/log.h"
 #include "tests/io/port_lab.h"
 #include "tests/test.h"
 
+static void refuse(struct vrs_dpdk_port c, int err, const char *text)
+{
+	struct vrs_port *p = NULL;
+	int got = vrs_port_new(&c, 1, &p, lab_why, sizeof(lab_why));
+
+	if (got != err || strstr(lab_why, text) == NULL)
+		(void)fprintf(stderr, "%s: %d: %s\n", c.device, got, lab_why);
+	CHECK(got == err);
+	CHECK(strstr(lab_why, text) != NULL);
+}
+
 /* ---- EAL ---------------------------------------------------------------------------------- */
+
+/* Since it was @p before, which is all zero if it was not there: another program may have left one. */
+static bool is_untouched(const char *path, const struct stat *before)
+{
+	struct stat now = {0};
+
+	(void)stat(path, &now);
+	return now.st_ino == before->st_ino && now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+		now.st_mtim.tv_nsec == before->st_mtim.tv_nsec;
+}
 
 static void starts(void)
 {
+	static const char *const files[] = {
+		"/var/run/dpdk/rte/config", "/var/run/dpdk/rte/dpdk_telemetry.v2"};
+	struct stat found[VRS_N_ELEMS(files)] = {0};
 	cpu_set_t before, after;
 
+	for (size_t i = 0; i < VRS_N_ELEMS(files); i++)
+		(void)stat(files[i], &found[i]);
 	CHECK(sched_getaffinity(0, sizeof(before), &before) == 0);
 	lab_eal(64);
 	CHECK(sched_getaffinity(0, sizeof(after), &after) == 0);
 	CHECK(CPU_EQUAL(&before, &after));
 	CHECK(!vrs_eal_adopted());
 	lab_eal(64); /* Once is enough. */
-	CHECK(access("/var/run/dpdk/rte/config", F_OK) != 0);
-	CHECK(access("/var/run/dpdk/rte/dpdk_telemetry.v2", F_OK) != 0);
+	for (size_t i = 0; i < VRS_N_ELEMS(files); i++)
+		CHECK(is_untouched(files[i], &found[i]));
 }
 
 static void eal_starts_beside_its_caller_and_leaves_nothing(void **)
@@ -86,21 +114,76 @@ static void refuse_nonsense(void)
 		-EINVAL);
 }
 
+static void refuse_hugepages(void)
+{
+	static const char *const args[] = {"--huge-dir=/mnt", "--no-shconf"};
+	struct vrs_eal_config c = {.args = args, .n_args = 2, .memory_mib = 64};
+
+	CHECK(vrs_eal_start(&c, lab_why, sizeof(lab_why)) == -ENOMEM);
+	CHECK(strstr(lab_why, "no hugepage is free") != NULL ||
+		strstr(lab_why, "no hugetlbfs takes our files") != NULL);
+}
+
+static void hugepages_that_are_missing_are_named(void **)
+{
+	lab_in_child(refuse_hugepages);
+}
+
 static void arguments_that_do_not_come_back_or_are_none_are_refused(void **)
 {
 	lab_in_child(refuse_arguments);
 	lab_in_child(refuse_nonsense);
 }
 
+/* What is logged as a warning, a line each. */
+static char warnings[4096];
+
+static void keep_warning(void *ctx, enum vrs_log_level level, const char *line)
+{
+	size_t used = strlen(warnings);
+
+	if (level == VRS_LOG_WARNING)
+		(void)snprintf(warnings + used, sizeof(warnings) - used, "%s\n", line);
+}
+
+static void open_again(void)
+{
+	static const char *const args[] = {"--no-huge", "--in-memory", "--frobnicate"};
+	struct vrs_eal_config c = {.args = args, .n_args = 2, .memory_mib = 8};
+
+	vrs_log_set(keep_warning, NULL, VRS_LOG_WARNING);
+	CHECK(vrs_eal_start(&c, lab_why, sizeof(lab_why)) == 0);
+	CHECK(strstr(vrs_eal_more_memory(), "more memory") != NULL);
+	CHECK(vrs_eal_start(&c, lab_why, sizeof(lab_why)) == 0);
+	CHECK(strstr(warnings, "is not used") == NULL);
+	c.n_args = 3;
+	CHECK(vrs_eal_start(&c, lab_why, sizeof(lab_why)) == 0);
+	CHECK(strstr(warnings, "eal: --frobnicate is not used: EAL runs since") != NULL);
+	CHECK(strstr(warnings, "--no-huge is not used") == NULL);
+	refuse((struct vrs_dpdk_port){.device = "net_ring0"}, -ENOMEM,
+		"EAL has what was first opened in this process");
+}
+
+static void arguments_that_come_too_late_are_named(void **)
+{
+	lab_in_child(open_again);
+}
+
 static void adopt(void)
 {
+	static const char *const late[] = {"-m512"};
+
 	char *args[] = {"host", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m128",
 		"--lcores=0@(0,1)", "--vdev=net_ring7", NULL};
 	uint16_t id;
 
 	CHECK(rte_eal_init(VRS_N_ELEMS(args) - 1, args) >= 0);
-	lab_eal(64);
+	vrs_log_set(keep_warning, NULL, VRS_LOG_WARNING);
+	CHECK(vrs_eal_start(&(struct vrs_eal_config){.args = late, .n_args = 1, .memory_mib = 64},
+		      lab_why, sizeof(lab_why)) == 0);
 	CHECK(vrs_eal_adopted());
+	CHECK(strstr(warnings, "eal: -m512 is not used: the host has started EAL") != NULL);
+	CHECK(strstr(vrs_eal_more_memory(), "the host chose") != NULL);
 	struct vrs_port *p = lab_port((struct vrs_dpdk_port){.device = "net_ring7"}, 1);
 	struct vrs_wire *w = lab_wire(p, 0);
 	lab_carry(w, w, 100, 16);
@@ -153,17 +236,6 @@ static void threads_are_eals_until_they_end(void **)
 }
 
 /* ---- Devices that do not come up ----------------------------------------------------------- */
-
-static void refuse(struct vrs_dpdk_port c, int err, const char *text)
-{
-	struct vrs_port *p = NULL;
-	int got = vrs_port_new(&c, 1, &p, lab_why, sizeof(lab_why));
-
-	if (got != err || strstr(lab_why, text) == NULL)
-		(void)fprintf(stderr, "%s: %d: %s\n", c.device, got, lab_why);
-	CHECK(got == err);
-	CHECK(strstr(lab_why, text) != NULL);
-}
 
 /* Drop a capability of this thread. */
 static void without(unsigned cap)
@@ -289,6 +361,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(eal_starts_beside_its_caller_and_leaves_nothing),
 		cmocka_unit_test(arguments_that_do_not_come_back_or_are_none_are_refused),
+		cmocka_unit_test(hugepages_that_are_missing_are_named),
+		cmocka_unit_test(arguments_that_come_too_late_are_named),
 		cmocka_unit_test(an_eal_that_the_host_has_started_is_adopted),
 		cmocka_unit_test(threads_are_eals_until_they_end),
 		cmocka_unit_test(a_device_that_does_not_come_up_says_what_is_missing),
