@@ -8,17 +8,22 @@
  */
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <rte_version.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "io/dpdk/eal.h"
 #include "io/dpdk/port_internal.h"
 #include "io/dpdk/tap.h"
 #include "rib/base/log.h"
+
+enum { CAPABILITIES_SIZE = 128 };
 
 bool vrs_port_argument(const char *device, const char *key, char *out, size_t size)
 {
@@ -90,20 +95,6 @@ int vrs_port_foresee(const struct vrs_dpdk_port *c, char *why, size_t why_size)
 	return 0;
 }
 
-static void explain_pci(const char *device, const char *said, char *why, size_t why_size)
-{
-	bool vfio = access("/dev/vfio/vfio", R_OK | W_OK) == 0;
-
-	(void)snprintf(why, why_size,
-		"port %s: no driver took it%s%s; bind it first (dpdk-devbind.py --bind=vfio-pci "
-		"%.12s)%s",
-		device, said[0] != '\0' ? ": " : "", said, device,
-		vfio ? ""
-		     : "; /dev/vfio/vfio is not there for us: modprobe vfio-pci, and its group's "
-		       "file "
-		       "in /dev/vfio must be ours, with CAP_IPC_LOCK");
-}
-
 /* "net_af_packet0,iface=x" -> "af_packet". @return Whether it looks like that. */
 static bool driver_of(const char *device, char *out, size_t size)
 {
@@ -117,6 +108,79 @@ static bool driver_of(const char *device, char *out, size_t size)
 	memcpy(out, device + 4, n - 4);
 	out[n - 4] = '\0';
 	return true;
+}
+
+#define BIT(cap) (1ull << (cap))
+
+/* What drivers cannot do without, and do not name themselves. */
+static const struct {
+	const char *driver;
+	uint64_t caps;
+} needing[] = {
+	{"af_packet", BIT(CAP_NET_RAW) | BIT(CAP_NET_ADMIN)},
+	/* libxdp walks the kernel's BPF maps by number: CAP_BPF does not allow that. */
+	{"af_xdp", BIT(CAP_NET_RAW) | BIT(CAP_NET_ADMIN) | BIT(CAP_SYS_ADMIN) | BIT(CAP_IPC_LOCK)},
+	{"tap", BIT(CAP_NET_ADMIN)},
+};
+
+static const struct {
+	unsigned cap;
+	const char *name;
+} capabilities[] = {
+	{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+	{CAP_NET_RAW, "CAP_NET_RAW"},
+	{CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
+	{CAP_IPC_LOCK, "CAP_IPC_LOCK (or ulimit -l unlimited)"},
+};
+
+/* The calling thread's, and what its limits make up for. */
+static uint64_t own_capabilities(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+	struct rlimit locked = {0};
+
+	if (syscall(SYS_capget, &head, data) != 0)
+		return UINT64_MAX; /* Accuse nobody. */
+	uint64_t caps = (uint64_t)data[1].effective << 32 | data[0].effective;
+	(void)getrlimit(RLIMIT_MEMLOCK, &locked);
+	return locked.rlim_cur == RLIM_INFINITY ? caps | BIT(CAP_IPC_LOCK) : caps;
+}
+
+/* "without CAP_X, CAP_Y: ", or "" where @p device's driver has all it needs. @return Whether it has not. */
+static bool lacks(const char *device, char *out, size_t size)
+{
+	uint64_t missing = 0;
+	char driver[32];
+	size_t used = 0;
+
+	out[0] = '\0';
+	if (!driver_of(device, driver, sizeof(driver)))
+		return false;
+	for (size_t i = 0; i < VRS_N_ELEMS(needing); i++)
+		if (strcmp(driver, needing[i].driver) == 0)
+			missing = needing[i].caps & ~own_capabilities();
+	for (size_t i = 0; i < VRS_N_ELEMS(capabilities) && used < size; i++)
+		if ((missing & BIT(capabilities[i].cap)) != 0)
+			used += (size_t)snprintf(out + used, size - used, "%s%s",
+				used > 0 ? ", " : "without ", capabilities[i].name);
+	if (missing != 0 && used < size)
+		(void)snprintf(out + used, size - used, ": ");
+	return missing != 0;
+}
+
+static void explain_pci(const char *device, const char *said, char *why, size_t why_size)
+{
+	bool vfio = access("/dev/vfio/vfio", R_OK | W_OK) == 0;
+
+	(void)snprintf(why, why_size,
+		"port %s: no driver took it%s%s; bind it first (dpdk-devbind.py --bind=vfio-pci "
+		"%.12s)%s",
+		device, said[0] != '\0' ? ": " : "", said, device,
+		vfio ? ""
+		     : "; /dev/vfio/vfio is not there for us: modprobe vfio-pci, and its group's "
+		       "file "
+		       "in /dev/vfio must be ours, with CAP_IPC_LOCK");
 }
 
 /* Debian: librte_net_af_packet.so is in librte-net-af-packet23. */
@@ -144,7 +208,7 @@ static void explain_missing(const char *device, char *why, size_t why_size)
 
 int vrs_port_explain_probe(const char *device, int err, char *why, size_t why_size)
 {
-	char said[400];
+	char said[400], without[CAPABILITIES_SIZE];
 
 	vrs_eal_complaints(said, sizeof(said));
 	if (vrs_eal_is_pci(device)) {
@@ -156,40 +220,45 @@ int vrs_port_explain_probe(const char *device, int err, char *why, size_t why_si
 		explain_missing(device, why, why_size);
 		return -ENODEV;
 	}
-	if (err == -ENOMEM)
+	bool is_poor = lacks(device, without, sizeof(without));
+	if (err == -ENOMEM && !is_poor)
 		return vrs_port_explain(device, "making it", err, why, why_size);
-	(void)snprintf(why, why_size, "port %s: its driver refuses: %s", device,
+	(void)snprintf(why, why_size, "port %s: %sits driver refuses: %s", device, without,
 		said[0] != '\0'             ? said
 			: vrs_eal_adopted() ? "see the host's DPDK log"
 					    : strerror(-err));
-	return err == -EINVAL ? -EINVAL : -ENODEV;
+	return is_poor ? -EPERM : err == -EINVAL ? -EINVAL : -ENODEV;
+}
+
+/* What would help against @p err, which becomes one of vrs_port_new()'s. */
+static const char *hint_against(int *err)
+{
+	switch (*err) {
+	case -ENOMEM:
+		return vrs_eal_more_memory();
+	case -EBUSY:
+		return "the host application has started it: stop it first";
+	case -EPERM:
+	case -EACCES:
+		*err = -EPERM;
+		return "it needs CAP_NET_ADMIN, or root";
+	case -EINVAL:
+		return "";
+	default:
+		*err = -ENODEV;
+		return "";
+	}
 }
 
 int vrs_port_explain(const char *device, const char *step, int err, char *why, size_t why_size)
 {
-	char said[400];
-	const char *hint = "";
+	char said[400], without[CAPABILITIES_SIZE];
+	const char *what = strerror(-err), *hint = hint_against(&err);
 
 	vrs_eal_complaints(said, sizeof(said));
-	switch (err) {
-	case -ENOMEM:
-		hint = vrs_eal_more_memory();
-		break;
-	case -EBUSY:
-		hint = "the host application has started it: stop it first";
-		break;
-	case -EPERM:
-	case -EACCES:
-		hint = "it needs CAP_NET_ADMIN, or root";
+	if (lacks(device, without, sizeof(without)) && err != -EBUSY)
 		err = -EPERM;
-		break;
-	case -EINVAL:
-		break;
-	default:
-		err = -ENODEV;
-		break;
-	}
-	(void)snprintf(why, why_size, "port %s: %s: %s%s%s%s%s", device, step, strerror(-err),
+	(void)snprintf(why, why_size, "port %s: %s%s: %s%s%s%s%s", device, without, step, what,
 		said[0] != '\0' ? ": " : "", said, hint[0] != '\0' ? "; " : "", hint);
 	return err;
 }

@@ -71,6 +71,25 @@ static int configure(const char *name, const uint8_t mac[6], uint16_t mtu)
 	return err;
 }
 
+/* What would help, where the kernel's word does not tell. EINVAL of TUNSETIFF: whatever @p name is already, it
+ * is no TAP of ours to attach to. */
+static const char *hint_against(int err, const char *name)
+{
+	switch (err) {
+	case -EPERM:
+	case -EACCES:
+		return "; it needs CAP_NET_ADMIN and /dev/net/tun";
+	case -EBUSY:
+		return "; another process has an interface of this name";
+	case -EINVAL:
+		return vrs_tap_interface(name, NULL) >= 0
+			? "; there is an interface of this name, and it is no TAP"
+			: "";
+	default:
+		return "";
+	}
+}
+
 int vrs_tap_open(const char *name, const uint8_t mac[6], uint16_t mtu, char *why, size_t why_size)
 {
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -93,10 +112,7 @@ int vrs_tap_open(const char *name, const uint8_t mac[6], uint16_t mtu, char *why
 	if (fd >= 0)
 		(void)close(fd);
 	(void)snprintf(why, why_size, "exceptionTap %s: %s: %s%s", name, step,
-		strerrordesc_np(-err),
-		err == -EPERM || err == -EACCES ? "; it needs CAP_NET_ADMIN and /dev/net/tun"
-			: err == -EBUSY         ? "; another process has an interface of this name"
-						: "");
+		strerrordesc_np(-err), hint_against(err, name));
 	return err;
 }
 

@@ -265,7 +265,7 @@ static void refuse_devices(void)
 	refuse((struct vrs_dpdk_port){.device = "net_af_packet0,iface=va,nosuch=1"}, -ENODEV,
 		"its driver refuses");
 	refuse((struct vrs_dpdk_port){.device = "net_ring0", .exception_tap = "va"}, -EINVAL,
-		"exceptionTap va");
+		"exceptionTap va: making it: Invalid argument; there is an interface of this name");
 	without(CAP_NET_RAW);
 	refuse((struct vrs_dpdk_port){.device = "net_af_packet0,iface=va"}, -EPERM, "CAP_NET_RAW");
 	without(CAP_NET_ADMIN);
@@ -276,6 +276,42 @@ static void refuse_devices(void)
 static void a_device_that_does_not_come_up_says_what_is_missing(void **)
 {
 	lab_in_child(refuse_devices);
+}
+
+static void refuse_without_admin(void)
+{
+	static const char *const devices[] = {
+		"net_af_packet0,iface=va", "net_tap0,iface=vt", "net_af_xdp0,iface=va"};
+
+	lab_namespace();
+	lab_eal(128);
+	without(CAP_NET_ADMIN);
+	for (size_t i = 0; i < VRS_N_ELEMS(devices); i++)
+		refuse((struct vrs_dpdk_port){.device = devices[i]}, -EPERM,
+			"without CAP_NET_ADMIN: ");
+	without(CAP_NET_RAW);
+	without(CAP_SYS_ADMIN);
+	refuse((struct vrs_dpdk_port){.device = devices[2]}, -EPERM,
+		"without CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN: ");
+}
+
+static void drivers_name_no_capability_so_we_do(void **)
+{
+	lab_in_child(refuse_without_admin);
+}
+
+static void refuse_without_raw(void)
+{
+	lab_namespace();
+	lab_eal(128);
+	without(CAP_NET_RAW);
+	refuse((struct vrs_dpdk_port){.device = "net_af_xdp0,iface=va"}, -EPERM,
+		"without CAP_NET_RAW: ");
+}
+
+static void the_one_capability_that_is_missing_is_named(void **)
+{
+	lab_in_child(refuse_without_raw);
 }
 
 static void refuse_memory(void)
@@ -366,6 +402,8 @@ int main(void)
 		cmocka_unit_test(an_eal_that_the_host_has_started_is_adopted),
 		cmocka_unit_test(threads_are_eals_until_they_end),
 		cmocka_unit_test(a_device_that_does_not_come_up_says_what_is_missing),
+		cmocka_unit_test(drivers_name_no_capability_so_we_do),
+		cmocka_unit_test(the_one_capability_that_is_missing_is_named),
 		cmocka_unit_test(a_port_without_memory_says_so),
 		cmocka_unit_test(a_host_is_told_why_its_transport_does_not_come_up),
 		cmocka_unit_test(a_host_cannot_change_its_transport_but_open_again),
