@@ -12,6 +12,7 @@
 #include "io/dpdk/stack.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -357,13 +358,29 @@ static void interrupts(struct stack *s, bool on)
 			s->links[i].wire->ops->intr(s->links[i].wire, on);
 }
 
+/* epoll_wait() for microseconds. Kernels before 5.11 and seccomp filters as old refuse epoll_pwait2(): whole
+ * milliseconds then, rounded up, so that nobody turns in circles until a time has come. */
+static int wait_us(int fd, struct epoll_event *events, int n, uint64_t us)
+{
+	static _Atomic bool refused;
+	struct timespec ts = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
+	uint64_t ms = us / 1000 + (us % 1000 > 0);
+
+	if (!atomic_load_explicit(&refused, memory_order_relaxed)) {
+		int got = epoll_pwait2(fd, events, n, us == UINT64_MAX ? NULL : &ts, NULL);
+		if (got >= 0 || (errno != ENOSYS && errno != EPERM))
+			return got;
+		atomic_store_explicit(&refused, true, memory_order_relaxed);
+	}
+	return epoll_wait(fd, events, n, us == UINT64_MAX ? -1 : (int)VRS_MIN(ms, INT_MAX));
+}
+
 static void sleep_us(struct stack *s, uint64_t us)
 {
-	struct timespec ts = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
 	struct epoll_event events[8];
 
 	/* What comes first wakes: a port, wake(), or the time. */
-	int n = epoll_pwait2(s->epoll_fd, events, 8, us == UINT64_MAX ? NULL : &ts, NULL);
+	int n = wait_us(s->epoll_fd, events, 8, us);
 	for (int i = 0; i < n; i++) {
 		uint64_t count;
 
