@@ -256,7 +256,7 @@ static struct vrs_wire *make_side(const char *name, unsigned i, char **argv, int
 	*fd = t->fd = vrs_tap_open(name, mac, 1500, why, sizeof(why));
 	if (*fd < 0)
 		fprintf(stderr, "%s\n", why);
-	struct vrs_wire *w = *fd < 0 ? NULL : vrs_badwire_new(&t->wire, &c, now_us, NULL);
+	struct vrs_wire *w = *fd < 0 ? NULL : vrs_badwire_new(&t->wire, &c, NULL, now_us, NULL);
 	if (w == NULL)
 		free(t);
 	return w;

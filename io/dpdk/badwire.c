@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vrs contributors
  *
  * A frame's life: it is lost; or it takes its turn behind the rate (a time at which the line is free
- * again, moved on by each frame's size), waits for the delay and perhaps longer, and leaves. One that
+ * again, moved on by each frame's size, whichever of its wires sends it), waits for the delay and perhaps longer, and leaves. One that
  * may leave at once and whole is passed on as it is. Others are copied, headers and one chunk of their
  * own, so that spoiling them spoils nobody else's bytes and waiting pins nobody's chunks; they wait in a
  * heap ordered by time, then by age.
@@ -37,7 +37,7 @@ struct badwire {
 	vrs_badwire_clock now_us;
 	void *clock_ctx;
 	uint64_t random;
-	uint64_t free_ns; /* When the line has sent what is before. */
+	struct vrs_badwire_line own, *line;
 	uint64_t n_taken, wait_bytes, refused;
 	struct held **heap;
 	size_t n_held, room;
@@ -174,22 +174,24 @@ static void mirror(struct badwire *b)
 /* Take a turn at the line. @return false: its queue is full. */
 static bool pass_rate(struct badwire *b, uint32_t size, uint64_t now_us, uint64_t *out_us)
 {
-	uint64_t now_ns = now_us * 1000;
+	uint64_t now_ns = now_us * 1000, from, to;
+	/* Relaxed: it orders nothing but turns. */
+	uint64_t free_ns = atomic_load_explicit(&b->line->free_ns, memory_order_relaxed);
 
 	*out_us = now_us;
 	if (b->c.rate == 0)
 		return true;
-	if (b->free_ns > now_ns) {
+	do {
+		from = VRS_MAX(free_ns, now_ns);
 		/* At most queue_bytes wait and one frame goes, so the product is about 2^32 * 10^9. */
-		uint64_t waiting = (b->free_ns - now_ns) * b->c.rate / 1000000000;
+		uint64_t waiting = (from - now_ns) * b->c.rate / 1000000000;
 
-		if (waiting + size > b->c.queue_bytes)
+		if (waiting > 0 && waiting + size > b->c.queue_bytes)
 			return false;
-	} else {
-		b->free_ns = now_ns;
-	}
-	b->free_ns += (uint64_t)size * 1000000000 / b->c.rate;
-	*out_us = (b->free_ns + 999) / 1000;
+		to = from + (uint64_t)size * 1000000000 / b->c.rate;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&b->line->free_ns, &free_ns, to, memory_order_relaxed, memory_order_relaxed));
+	*out_us = (to + 999) / 1000;
 	return true;
 }
 
@@ -342,7 +344,7 @@ bool vrs_badwire_wanted(const struct vrs_badwire_config *c)
 }
 
 struct vrs_wire *vrs_badwire_new(struct vrs_wire *inner, const struct vrs_badwire_config *c,
-	vrs_badwire_clock now_us, void *clock_ctx)
+	struct vrs_badwire_line *line, vrs_badwire_clock now_us, void *clock_ctx)
 {
 	struct badwire *b = vrs_mem_zalloc(VRS_MEM_QUEUE, sizeof(*b));
 
@@ -357,6 +359,7 @@ struct vrs_wire *vrs_badwire_new(struct vrs_wire *inner, const struct vrs_badwir
 		b->c.reorder_us = REORDER_US;
 	if (b->c.queue_bytes == 0)
 		b->c.queue_bytes = QUEUE_BYTES;
+	b->line = line != NULL ? line : &b->own;
 	b->now_us = now_us;
 	b->clock_ctx = clock_ctx;
 	b->random = c->seed;

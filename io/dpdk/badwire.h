@@ -12,8 +12,10 @@
  * It wraps another wire and owns it. What it does, it does to sent frames; a path that is bad both ways
  * has one at each end. Delayed frames leave when the owner calls rx() or flush() at or after their time.
  *
- * **Threads.** The owner's alone, as every wire.
+ * **Threads.** The owner's alone, as every wire; a line may be several wires'.
  */
+
+#include <stdatomic.h>
 
 #include "io/dpdk/wire.h"
 #include "rib/base/macro.h"
@@ -32,6 +34,11 @@ struct vrs_badwire_config {
 	uint64_t seed;
 };
 
+/** What a rate is the rate of: wires that share one take turns at it. Zero is a line that is free. */
+struct vrs_badwire_line {
+	_Atomic uint64_t free_ns; /**< When it has sent what is before. */
+};
+
 /** Now, in microseconds; a virtual one in tests. */
 typedef uint64_t (*vrs_badwire_clock)(void *ctx);
 
@@ -39,9 +46,10 @@ typedef uint64_t (*vrs_badwire_clock)(void *ctx);
 bool vrs_badwire_wanted(const struct vrs_badwire_config *c);
 
 /** @return A wire that owns @p inner; NULL: out of memory, @p inner is still the caller's. mac, mtu,
- *  hold_max are inner's; caps lack what it cannot keep (checksums are in the frame before it is spoilt). */
+ *  hold_max are inner's; caps lack what it cannot keep (checksums are in the frame before it is spoilt).
+ *  @p line is borrowed and outlives it; NULL: one of its own. */
 struct vrs_wire *vrs_badwire_new(struct vrs_wire *inner, const struct vrs_badwire_config *c,
-	vrs_badwire_clock now_us, void *clock_ctx) VRS_NODISCARD;
+	struct vrs_badwire_line *line, vrs_badwire_clock now_us, void *clock_ctx) VRS_NODISCARD;
 
 struct vrs_badwire_stat {
 	uint64_t sent, lost, reordered, duplicated, corrupted, overflowed;

@@ -38,6 +38,7 @@ struct vrs_port {
 	rte_spinlock_t *locks; /**< One for each transmit queue; NULL: no queue is shared. */
 	int tap;               /**< -1: none. */
 	struct vrs_badwire_config bad_wire;
+	struct vrs_badwire_line bad_line; /**< All its wires'. */
 	uint8_t mac[6];
 	char name[VRS_PORT_NAME_SIZE];
 	_Atomic uint32_t refs;

@@ -26,6 +26,7 @@
 #include "io/dpdk/port_internal.h"
 #include "io/dpdk/tap.h"
 #include "rib/base/clock.h"
+#include "rib/base/hash.h"
 #include "rib/base/log.h"
 #include "rib/base/mem.h"
 
@@ -375,6 +376,17 @@ static uint64_t clock_us(void *ctx)
 	return vrs_now_ns() / 1000;
 }
 
+/* Behind the port's bad line. Each wire has chances of its own: with one seed all would lose at a time. */
+static struct vrs_wire *spoil(struct vrs_port *p, unsigned thread, struct vrs_wire *wire)
+{
+	struct vrs_badwire_config c = p->bad_wire;
+	uint64_t state = c.seed + thread;
+
+	if (thread > 0)
+		c.seed = vrs_splitmix64(&state);
+	return vrs_badwire_new(wire, &c, &p->bad_line, clock_us, NULL);
+}
+
 struct vrs_wire *vrs_port_wire(struct vrs_port *p, unsigned thread)
 {
 	struct port_wire *w = vrs_mem_zalloc(VRS_MEM_OTHER, sizeof(*w));
@@ -398,7 +410,7 @@ struct vrs_wire *vrs_port_wire(struct vrs_port *p, unsigned thread)
 	atomic_fetch_add(&p->refs, 1);
 	if (!vrs_badwire_wanted(&p->bad_wire))
 		return &w->wire;
-	struct vrs_wire *bad = vrs_badwire_new(&w->wire, &p->bad_wire, clock_us, NULL);
+	struct vrs_wire *bad = spoil(p, thread, &w->wire);
 	if (bad == NULL)
 		wire_free(&w->wire);
 	return bad;

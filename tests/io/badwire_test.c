@@ -17,6 +17,7 @@ enum { FRAME = 100, BURST = 64 };
 /* A bad wire on side 0, what comes out of it on side 1, and time. */
 struct lab {
 	uint64_t now_us;
+	struct vrs_badwire_line *line;
 	struct vrs_wire *bad, *inner, *out;
 	struct vrs_chunk *payload;
 	uint32_t n_sent, n_out, last_id;
@@ -30,18 +31,27 @@ static uint64_t lab_now(void *ctx)
 	return ((struct lab *)ctx)->now_us;
 }
 
-static void lab_init(struct lab *l, const struct vrs_badwire_config *c)
+static void lab_init_on(
+	struct lab *l, const struct vrs_badwire_config *c, struct vrs_badwire_line *line)
 {
 	struct mem_wire_pair *pair = mem_wire_pair_new();
 
-	*l = (struct lab){.now_us = 1000000, .inner = mem_wire(pair, 0), .out = mem_wire(pair, 1)};
-	l->bad = vrs_badwire_new(l->inner, c, lab_now, l);
+	*l = (struct lab){.now_us = 1000000,
+		.line = line,
+		.inner = mem_wire(pair, 0),
+		.out = mem_wire(pair, 1)};
+	l->bad = vrs_badwire_new(l->inner, c, l->line, lab_now, l);
 	assert_non_null(l->bad);
 	l->payload = vrs_chunk_new(FRAME);
 	assert_non_null(l->payload);
 	l->payload->size = FRAME;
 	for (unsigned i = 0; i < FRAME; i++)
 		l->payload->data[i] = (uint8_t)i;
+}
+
+static void lab_init(struct lab *l, const struct vrs_badwire_config *c)
+{
+	lab_init_on(l, c, NULL);
 }
 
 static void lab_fini(struct lab *l)
@@ -278,6 +288,30 @@ static void a_rate_spreads_a_burst(void **)
 	lab_fini(&l);
 }
 
+/* As a port's wires do, one for each I/O thread. */
+static void wires_on_one_line_share_its_rate_and_its_queue(void **)
+{
+	enum { N = 10 };
+	struct vrs_badwire_config c = {.rate = 1000000, .queue_bytes = 2 * N * FRAME};
+	struct vrs_badwire_line line = {0};
+	struct lab l[2];
+
+	for (unsigned k = 0; k < 2; k++)
+		lab_init_on(&l[k], &c, &line);
+	for (unsigned i = 0; i < 2 * N; i++)
+		assert_true(send(&l[i % 2]));
+	assert_true(send(&l[0]));
+	assert_int_equal(stat_of(&l[0]).overflowed, 1);
+	for (unsigned i = 1; i <= 2 * N; i++) {
+		l[0].now_us += 100;
+		l[1].now_us += 100;
+		assert_int_equal(collect(&l[0]), i % 2);
+		assert_int_equal(collect(&l[1]), 1 - i % 2);
+	}
+	for (unsigned k = 0; k < 2; k++)
+		lab_fini(&l[k]);
+}
+
 static void what_the_queue_before_the_rate_cannot_hold_is_lost(void **)
 {
 	struct vrs_badwire_config c = {.rate = 1000000, .queue_bytes = 10 * FRAME};
@@ -360,8 +394,8 @@ static void checksums_are_never_left_to_the_port(void **)
 	struct vrs_wire *inner = mem_wire(pair, 0), *out = mem_wire(pair, 1);
 
 	inner->caps = VRS_WIRE_TX_CSUM;
-	struct vrs_wire *bad =
-		vrs_badwire_new(inner, &(struct vrs_badwire_config){.loss_ppm = 1}, lab_now, NULL);
+	struct vrs_wire *bad = vrs_badwire_new(
+		inner, &(struct vrs_badwire_config){.loss_ppm = 1}, NULL, lab_now, NULL);
 	assert_non_null(bad);
 	assert_int_equal(bad->caps, 0);
 	assert_int_equal(bad->mtu, inner->mtu);
@@ -427,6 +461,7 @@ int main(void)
 		cmocka_unit_test(frames_of_one_time_stay_in_order),
 		cmocka_unit_test(a_receive_call_lets_out_what_is_due),
 		cmocka_unit_test(a_rate_spreads_a_burst),
+		cmocka_unit_test(wires_on_one_line_share_its_rate_and_its_queue),
 		cmocka_unit_test(what_the_queue_before_the_rate_cannot_hold_is_lost),
 		cmocka_unit_test(a_full_inner_wire_loses_nothing),
 		cmocka_unit_test(a_frame_that_finds_the_inner_wire_full_at_once_waits),

@@ -521,6 +521,58 @@ static void bad(void)
 	vrs_chunk_put(c);
 }
 
+/* Which of 64 frames come back: a ring has a queue for each thread. */
+static uint64_t survivors(struct vrs_wire *w, struct vrs_chunk *c)
+{
+	uint64_t out = 0;
+	struct vrs_frame f;
+
+	for (uint32_t i = 0; i < 64; i++) {
+		CHECK(lab_send(w, c, i));
+		w->ops->flush(w);
+		while (w->ops->rx(w, &f, 1) == 1) {
+			out |= UINT64_C(1) << lab_number_of(&f);
+			w->ops->put(w, &f);
+		}
+	}
+	return out;
+}
+
+static void bad_twice(void)
+{
+	struct vrs_chunk *c = lab_pattern();
+	struct vrs_dpdk_port lossy = {
+		.device = "net_ring0", .bad_wire = {.loss_ppm = 500000, .seed = 7}};
+	struct vrs_dpdk_port slow = {
+		.device = "net_ring1", .bad_wire = {.rate = 1000, .queue_bytes = 1 << 20}};
+	struct vrs_wire *w[2];
+
+	lab_eal(128);
+	struct vrs_port *p = lab_port(lossy, 2);
+	for (unsigned i = 0; i < 2; i++)
+		w[i] = lab_wire(p, i);
+	CHECK(survivors(w[0], c) != survivors(w[1], c));
+	for (unsigned i = 0; i < 2; i++)
+		w[i]->ops->free(w[i]);
+	vrs_port_put(p);
+	/* 1000 bytes a second for both: the second one's frame is sent behind the first one's. */
+	p = lab_port(slow, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		w[i] = lab_wire(p, i);
+		CHECK(lab_send(w[i], c, 1000));
+	}
+	CHECK(w[1]->ops->next_us(w[1]) >= w[0]->ops->next_us(w[0]) + 18000);
+	for (unsigned i = 0; i < 2; i++)
+		w[i]->ops->free(w[i]);
+	vrs_port_put(p);
+	vrs_chunk_put(c);
+}
+
+static void two_threads_share_a_rate_and_draw_for_themselves(void **)
+{
+	lab_in_child(bad_twice);
+}
+
 static void a_port_can_be_behind_a_bad_wire(void **)
 {
 	lab_in_child(bad);
@@ -540,6 +592,7 @@ int main(void)
 		cmocka_unit_test(a_flood_for_nobody_is_not_handed_to_the_kernel_whole),
 		cmocka_unit_test(a_port_with_interrupts_has_a_descriptor_to_wait_for),
 		cmocka_unit_test(a_port_can_be_behind_a_bad_wire),
+		cmocka_unit_test(two_threads_share_a_rate_and_draw_for_themselves),
 	};
 
 	if (!lab_may_make_namespaces()) {

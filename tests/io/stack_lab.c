@@ -164,7 +164,7 @@ static void make_side(struct stack_lab *l, struct mem_wire_pair *pair, unsigned 
 		port.gateways[o->ip6].bytes[o->ip6 ? 14 : 2] = 9;
 	}
 	if (vrs_badwire_wanted(&o->bad[i]))
-		w = vrs_badwire_new(w, &o->bad[i], clock_us, l);
+		w = vrs_badwire_new(w, &o->bad[i], NULL, clock_us, l);
 	assert_non_null(w);
 	assert_int_equal(vrs_stacks_new(
 				 &(struct vrs_stack_config){
