@@ -471,6 +471,88 @@ static uint64_t resident_bytes(void)
 	return (uint64_t)resident * 4096;
 }
 
+/* --- Ports: the same for them, each with its own --- */
+
+#define PORT(field) offsetof(struct vrs_transport_port, field)
+
+static const struct {
+	const char *name, *key, *help;
+	size_t at;
+} port_rows[] = {
+	{"vrs_port_missed_total", "missed", "Frames that the port lost as nobody took them in time",
+		PORT(missed)},
+	{"vrs_port_receive_errors_total", "receiveErrors", "Frames received with an error",
+		PORT(rx_errors)},
+	{"vrs_port_transmit_errors_total", "transmitErrors", "Frames that the port could not send",
+		PORT(tx_errors)},
+	{"vrs_port_no_buffers_total", "noBuffers", "Times the port had no buffer to receive into",
+		PORT(no_buffers)},
+	{"vrs_port_chained_lost_total", "chainedLost",
+		"Frames lost as they were in several buffers, and too large for one",
+		PORT(chained_lost)},
+	{"vrs_port_tap_lost_total", "exceptionTapLost",
+		"Frames that the interface exceptionTap did not take", PORT(tap_lost)},
+};
+
+static uint64_t port_figure(const struct vrs_transport_port *p, size_t at)
+{
+	uint64_t v;
+
+	memcpy(&v, (const char *)p + at, sizeof(v));
+	return v;
+}
+
+static bool port_of(const struct vrs_engine *e, unsigned index, struct vrs_transport_port *out)
+{
+	const struct vrs_transport *t = e->ios[0]->transport;
+
+	return t->port != NULL && t->port(t->port_ctx, index, out);
+}
+
+static json_t *ports_json(const struct vrs_engine *e)
+{
+	static const char *const links[] = {"unknown", "down", "up"};
+	json_t *list = json_array();
+	struct vrs_transport_port p;
+
+	for (unsigned i = 0; port_of(e, i, &p); i++) {
+		json_t *o = json_pack("{s:s,s:s}", "name", p.name, "link", links[p.link]);
+
+		for (size_t k = 0; k < VRS_N_ELEMS(port_rows); k++)
+			json_object_set_new(o, port_rows[k].key,
+				json_integer((json_int_t)port_figure(&p, port_rows[k].at)));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+/* Those of one metric stand together; a port's are of one look. */
+static void port_metrics(const struct vrs_engine *e, struct vrs_text *t)
+{
+	struct vrs_transport_port p[VRS_CFG_PORTS_MAX];
+	char name[256];
+	unsigned n = 0;
+
+	while (n < VRS_CFG_PORTS_MAX && port_of(e, n, &p[n]))
+		n++;
+	if (n == 0)
+		return;
+	vrs_text_printf(t,
+		"# HELP vrs_port_up 1 while the port's link is up, or nobody knows\n"
+		"# TYPE vrs_port_up gauge\n");
+	for (unsigned i = 0; i < n; i++)
+		vrs_text_printf(t, "vrs_port_up{port=\"%s\"} %d\n", vrs_api_label(p[i].name, name),
+			p[i].link != VRS_PORT_LINK_DOWN);
+	for (size_t k = 0; k < VRS_N_ELEMS(port_rows); k++) {
+		vrs_text_printf(t, "# HELP %s %s\n# TYPE %s counter\n", port_rows[k].name,
+			port_rows[k].help, port_rows[k].name);
+		for (unsigned i = 0; i < n; i++)
+			vrs_text_printf(t, "%s{port=\"%s\"} %llu\n", port_rows[k].name,
+				vrs_api_label(p[i].name, name),
+				(unsigned long long)port_figure(&p[i], port_rows[k].at));
+	}
+}
+
 /* --- Status and metrics --- */
 
 void vrs_api_status(struct vrs_request *r)
@@ -488,12 +570,14 @@ void vrs_api_status(struct vrs_request *r)
 		json_object_set_new(
 			counters, rows[i].key, json_integer((json_int_t)figure(&f, rows[i].at)));
 	vrs_request_json(r,
-		json_pack("{s:s,s:I,s:o,s:o,s:o,s:o,s:s}", "version", VRS_VERSION, "uptimeSeconds",
+		json_pack("{s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:s}", "version", VRS_VERSION,
+			"uptimeSeconds",
 			(json_int_t)((vrs_clock_ms(&r->engine->clock) - r->engine->started_ms) /
 				1000),
 			"routeServers", servers, "threads",
 			vrs_api_threads_json(r->engine, vrs_request_query(r, "buckets") != NULL),
-			"memory", memory, "counters", counters, "simd", vrs_radix_simd()));
+			"ports", ports_json(r->engine), "memory", memory, "counters", counters,
+			"simd", vrs_radix_simd()));
 }
 
 static void session_metrics(struct vrs_request *r, struct vrs_text *t)
@@ -564,6 +648,7 @@ void vrs_api_metrics(struct vrs_request *r)
 		vrs_text_printf(t, "vrs_prefixes{route_server=\"%s\"} %llu\n",
 			vrs_api_label(r->model->config->route_servers[i].name, name),
 			(unsigned long long)vrs_server_n_usable(r->model->servers[i]));
+	port_metrics(r->engine, t);
 	session_metrics(r, t);
 	vrs_api_waiting_metrics(r, t);
 	vrs_api_stage_metrics(r->engine, t);

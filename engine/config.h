@@ -31,6 +31,7 @@ struct vrs_mark {
 };
 
 #define VRS_CFG_IO_THREADS_MAX 64u
+#define VRS_CFG_PORTS_MAX      16u
 
 enum vrs_transport_kind {
 	VRS_TRANSPORT_KERNEL,

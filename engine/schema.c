@@ -117,7 +117,7 @@ static const struct vrs_schema_row schema[] = {
 		.help = "arguments of DPDK's EAL, behind our own"},
 	{"process.transport", "ports", VRS_SCHEMA_OBJECT, VRS_SCHEMA_LIST,
 		OBJECTS(vrs_cfg_process, ports, n_ports), .object = "process.transport.ports[]",
-		.max_items = 16, .since = "0.2", .help = "DPDK ports; each virtualRouterIp is on one"},
+		.max_items = VRS_CFG_PORTS_MAX, .since = "0.2", .help = "DPDK ports; each virtualRouterIp is on one"},
 
 	{"process.transport.ports[]", "device", VRS_SCHEMA_STRING, VRS_SCHEMA_REQUIRED,
 		FIELD(vrs_cfg_port, device), .min = 1, .max = 255, .since = "0.2",

@@ -103,6 +103,24 @@ struct vrs_transport_stat {
 	} wire;
 };
 
+enum vrs_port_link {
+	VRS_PORT_LINK_UNKNOWN,
+	VRS_PORT_LINK_DOWN,
+	VRS_PORT_LINK_UP,
+};
+
+/** A device below transports, and what it has lost by its own account; a driver that does not count leaves 0. */
+struct vrs_transport_port {
+	const char *name; /**< Borrowed from the transport. */
+	enum vrs_port_link link;
+	uint64_t missed;       /**< Frames received while there was no room: we were too slow. */
+	uint64_t rx_errors;    /**< Frames received with an error. */
+	uint64_t tx_errors;    /**< Frames that it could not send. */
+	uint64_t no_buffers;   /**< Times there was no buffer to receive into. */
+	uint64_t chained_lost; /**< Frames in several buffers that no one was large enough for. */
+	uint64_t tap_lost;     /**< Frames that the exception TAP did not take. */
+};
+
 struct vrs_transport_ops {
 	/**
 	 * Let @p ep connect and be accepted; starts listening on its local address and port when
@@ -166,6 +184,12 @@ struct vrs_transport {
 	 *  another than when poll() was called. */
 	void (*woke)(void *ctx);
 	void *woke_ctx;
+	/**
+	 * Set by who made it, NULL: there are no ports. Port @p index of those that all transports of a
+	 * family share, as it is now. Any thread; may wait for a device. @return Whether there is one.
+	 */
+	bool (*port)(void *ctx, unsigned index, struct vrs_transport_port *out);
+	void *port_ctx;
 	/** Nanoseconds ever spent on writing what was queued, for who shows where time goes; a
 	 *  transport that does not know leaves it 0. */
 	uint64_t write_ns;

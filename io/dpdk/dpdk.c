@@ -58,6 +58,16 @@ static void other(void *ctx, unsigned port, const struct vrs_frame *frame)
 	vrs_port_other(f->ports[port], frame);
 }
 
+static bool port(void *ctx, unsigned index, struct vrs_transport_port *out)
+{
+	const struct family *f = ctx;
+
+	if (index >= f->n_ports)
+		return false;
+	vrs_port_stat(f->ports[index], out);
+	return true;
+}
+
 bool vrs_dpdk_built(void)
 {
 	return true;
@@ -157,6 +167,10 @@ int vrs_dpdk_transports_new(const struct vrs_dpdk_config *c, unsigned n, struct 
 	if (err == 0) {
 		(void)snprintf(why, why_size, "a stack for each thread could not be made");
 		err = make_transports(f, c, n, out);
+	}
+	for (unsigned i = 0; i < n && err == 0; i++) {
+		out[i]->port = port;
+		out[i]->port_ctx = f;
 	}
 	if (err != 0)
 		family_free(f);

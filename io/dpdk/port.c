@@ -50,6 +50,9 @@ static const struct {
 	uint32_t n_buffers;
 } keeping[] = {{"net_af_xdp", 8192}};
 
+/* Drivers on an interface of the kernel, their `iface`, which do not look whether it is up. */
+static const char *const on_interface[] = {"net_af_packet", "net_af_xdp"};
+
 /* Drivers whose receive interrupts we have tried. */
 static const char *const interrupting[] = {"net_tap"};
 
@@ -174,7 +177,7 @@ static int choose_mtu(struct making *m)
 			(uint16_t)(m->info.max_rx_pktlen - RTE_ETHER_HDR_LEN - RTE_ETHER_CRC_LEN));
 	if (strcmp(m->info.driver_name, "net_af_packet") == 0 &&
 		vrs_port_argument(m->c->device, "iface", iface, sizeof(iface))) {
-		int of_iface = vrs_tap_interface(iface, NULL);
+		int of_iface = vrs_tap_interface(iface);
 		most = of_iface > 0 && of_iface < most ? (uint16_t)of_iface : most;
 	}
 	if (mtu > most && m->c->mtu > 0) {
@@ -343,6 +346,15 @@ static void log_port(const struct making *m)
 		p->by_reference ? "by reference" : "copied");
 }
 
+static void watch_port(const struct making *m)
+{
+	char iface[IFNAMSIZ];
+	bool has = is_one_of(m->info.driver_name, on_interface, VRS_N_ELEMS(on_interface)) &&
+		vrs_port_argument(m->c->device, "iface", iface, sizeof(iface));
+
+	vrs_port_watch_start(m->p, has ? iface : NULL);
+}
+
 static void port_free(struct vrs_port *p);
 
 int vrs_port_new(const struct vrs_dpdk_port *c, unsigned n_threads, struct vrs_port **out,
@@ -360,6 +372,7 @@ int vrs_port_new(const struct vrs_dpdk_port *c, unsigned n_threads, struct vrs_p
 	p->bad_wire = c->bad_wire;
 	p->id = RTE_MAX_ETHPORTS;
 	atomic_init(&p->refs, 1);
+	vrs_port_watch_init(p);
 	vrs_eal_complaints_clear();
 	int err = set_up(&m);
 	if (err != 0) {
@@ -367,6 +380,7 @@ int vrs_port_new(const struct vrs_dpdk_port *c, unsigned n_threads, struct vrs_p
 		return err;
 	}
 	log_port(&m);
+	watch_port(&m);
 	*out = p;
 	return 0;
 }
@@ -406,6 +420,7 @@ static void port_free(struct vrs_port *p)
 	if (tap_lost + chained > 0)
 		vrs_log(VRS_LOG_INFO, "dpdk: port %s: %ju frames lost at its TAP, %ju in pieces",
 			p->name, (uintmax_t)tap_lost, (uintmax_t)chained);
+	vrs_port_watch_fini(p);
 	if (p->tap >= 0)
 		(void)close(p->tap);
 	if (p->id != RTE_MAX_ETHPORTS)

@@ -43,6 +43,9 @@ struct vrs_wire *vrs_port_wire(struct vrs_port *p, unsigned thread) VRS_NODISCAR
  *  wire. */
 void vrs_port_other(struct vrs_port *p, const struct vrs_frame *f);
 
+/** How the port is now. Any thread; waits for the device, and for others that ask. */
+void vrs_port_stat(struct vrs_port *p, struct vrs_transport_port *out);
+
 /** What wires do, for tests: pieces by reference, and how many queues there are. */
 struct vrs_port_facts {
 	bool by_reference, rss, interrupts;

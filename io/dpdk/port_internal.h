@@ -6,9 +6,12 @@
 
 /**
  * @file
- * What a port's life (port.c), its description of failures (port_why.c) and its wires (port_wire.c) share.
+ * What a port's life (port.c), its description of failures (port_why.c), its wires (port_wire.c) and its own
+ * figures (port_watch.c) share.
  */
 
+#include <net/if.h>
+#include <pthread.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
@@ -41,6 +44,14 @@ struct vrs_port {
 	struct vrs_badwire_line bad_line; /**< All its wires'. */
 	uint8_t mac[6];
 	char name[VRS_PORT_NAME_SIZE];
+	struct {
+		pthread_mutex_t lock; /**< Of the device's own figures, and of: */
+		enum vrs_port_link link;
+		int fd; /**< To ask the kernel of iface; -1: the driver is asked. */
+		char iface[IF_NAMESIZE];
+		struct rte_eth_stats before;
+		bool on;
+	} watch;
 	_Atomic uint32_t refs;
 	_Atomic uint64_t tap_lost, chained_lost;  /**< Counted by any thread. */
 	_Atomic uint64_t tap_second, tap_written; /**< Frames to the TAP, in this second. */
@@ -62,6 +73,12 @@ int vrs_port_explain_probe(const char *device, int err, char *why, size_t why_si
 
 /** A step failed with @p err, one of DPDK's negative errnos. @return One of vrs_port_new()'s. */
 int vrs_port_explain(const char *device, const char *step, int err, char *why, size_t why_size);
+
+/** Before anything else; when the port is started; before it is stopped.
+ *  @param iface  The kernel's interface below, which knows the link better than the driver; NULL: none. */
+void vrs_port_watch_init(struct vrs_port *p);
+void vrs_port_watch_start(struct vrs_port *p, const char *iface);
+void vrs_port_watch_fini(struct vrs_port *p);
 
 /** Value of @p key in "net_x0,key=value,...". @return Whether it is there and fits. */
 bool vrs_port_argument(const char *device, const char *key, char *out, size_t size);

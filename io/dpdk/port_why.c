@@ -48,13 +48,12 @@ bool vrs_port_argument(const char *device, const char *key, char *out, size_t si
 static int foresee_af_packet(const char *device, char *why, size_t why_size)
 {
 	char iface[IFNAMSIZ];
-	bool up = false;
 
 	if (!vrs_port_argument(device, "iface", iface, sizeof(iface))) {
 		(void)snprintf(why, why_size, "port %s: net_af_packet needs iface=NAME", device);
 		return -EINVAL;
 	}
-	if (vrs_tap_interface(iface, &up) < 0) {
+	if (vrs_tap_interface(iface) < 0) {
 		(void)snprintf(why, why_size,
 			"port %s: there is no interface %s in this network namespace", device,
 			iface);
@@ -68,8 +67,6 @@ static int foresee_af_packet(const char *device, char *why, size_t why_size)
 		return err == EPERM ? -EPERM : -ENODEV;
 	}
 	(void)close(s);
-	if (!up)
-		vrs_log(VRS_LOG_WARNING, "dpdk: port %s: interface %s is down", device, iface);
 	return 0;
 }
 

@@ -27,7 +27,7 @@ static void set_name(struct ifreq *r, const char *name)
 	(void)snprintf(r->ifr_name, sizeof(r->ifr_name), "%s", name);
 }
 
-int vrs_tap_interface(const char *name, bool *up)
+int vrs_tap_interface(const char *name)
 {
 	struct ifreq r;
 	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), mtu = -ENODEV;
@@ -37,9 +37,6 @@ int vrs_tap_interface(const char *name, bool *up)
 	set_name(&r, name);
 	if (ioctl(s, SIOCGIFMTU, &r) == 0)
 		mtu = r.ifr_mtu;
-	set_name(&r, name);
-	if (up != NULL)
-		*up = ioctl(s, SIOCGIFFLAGS, &r) == 0 && (r.ifr_flags & IFF_UP) != 0;
 	(void)close(s);
 	return mtu;
 }
@@ -82,7 +79,7 @@ static const char *hint_against(int err, const char *name)
 	case -EBUSY:
 		return "; another process has an interface of this name";
 	case -EINVAL:
-		return vrs_tap_interface(name, NULL) >= 0
+		return vrs_tap_interface(name) >= 0
 			? "; there is an interface of this name, and it is no TAP"
 			: "";
 	default:

@@ -29,6 +29,5 @@ bool vrs_tap_write(int fd, const struct vrs_frame *f);
 /** @return Bytes of a frame that the kernel sends, 0 for none. */
 size_t vrs_tap_read(int fd, void *buf, size_t size);
 
-/** @return The MTU of interface @p name of this network namespace, or -ENODEV; @p up whether it is up,
- *  may be NULL. */
-VRS_NODISCARD int vrs_tap_interface(const char *name, bool *up);
+/** @return The MTU of interface @p name of this network namespace, or -ENODEV. */
+VRS_NODISCARD int vrs_tap_interface(const char *name);

@@ -190,6 +190,30 @@ class Faults(Moves):
         if not d.sanitized():
             self.assertLess(busy, 0.5)
 
+    def test_a_link_that_goes_is_logged_and_shown(self):
+        self.wire()
+        d = self.start()
+
+        def link():
+            port, = d.vrsctl("status")["ports"]
+            return port["link"]
+
+        def logged(what):
+            return d.log().count(f"port net_af_packet0: link is {what}\n")
+
+        self.assertEqual((link(), logged("down")), ("up", 0))
+        ip("link", "set", "vrs0", "down")
+        self.until("it is logged, without anybody asking", lambda: logged("down") == 1, 10)
+        self.assertEqual(link(), "down")
+        self.assertIn('vrs_port_up{port="net_af_packet0"} 0\n', d.metrics())
+        ip("link", "set", "vrs0", "up")
+        self.assertEqual(link(), "up")
+        self.assertEqual((logged("down"), logged("up")), (1, 1))
+        self.assertIn('vrs_port_up{port="net_af_packet0"} 1\n', d.metrics())
+        self.assertIn('vrs_port_transmit_errors_total{port="net_af_packet0"} 0\n', d.metrics())
+        table = subprocess.run(d.command("status"), capture_output=True, text=True, timeout=60, check=True).stdout
+        self.assertRegex(table, r"net_af_packet0 +up +0 +0")
+
     # --- neighbors ---
 
     def test_a_neighbor_that_is_not_there_is_named_as_the_reason(self):

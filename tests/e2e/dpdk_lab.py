@@ -154,6 +154,14 @@ class Vrsd(Daemon):
     def counters(self):
         return self.vrsctl("status")["counters"]
 
+    def metrics(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(20)
+            s.connect(f"{self.dir}/vrs.sock")
+            s.sendall(b"GET /metrics HTTP/1.1\r\nHost: v\r\nConnection: close\r\n\r\n")
+            with s.makefile(encoding="utf-8", newline="") as f:
+                return f.read()
+
     def cpu_seconds(self):
         with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as f:
             fields = f.read().rsplit(")", 1)[1].split()

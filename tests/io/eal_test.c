@@ -19,7 +19,6 @@
 #include <sys/wait.h>
 
 #include "engine/vrs.h"
-#include "rib/base/log.h"
 #include "tests/io/port_lab.h"
 #include "tests/test.h"
 
@@ -135,31 +134,20 @@ static void arguments_that_do_not_come_back_or_are_none_are_refused(void **)
 	lab_in_child(refuse_nonsense);
 }
 
-/* What is logged as a warning, a line each. */
-static char warnings[4096];
-
-static void keep_warning(void *ctx, enum vrs_log_level level, const char *line)
-{
-	size_t used = strlen(warnings);
-
-	if (level == VRS_LOG_WARNING)
-		(void)snprintf(warnings + used, sizeof(warnings) - used, "%s\n", line);
-}
-
 static void open_again(void)
 {
 	static const char *const args[] = {"--no-huge", "--in-memory", "--frobnicate"};
 	struct vrs_eal_config c = {.args = args, .n_args = 2, .memory_mib = 8};
 
-	vrs_log_set(keep_warning, NULL, VRS_LOG_WARNING);
+	lab_log(VRS_LOG_WARNING);
 	CHECK(vrs_eal_start(&c, lab_why, sizeof(lab_why)) == 0);
 	CHECK(strstr(vrs_eal_more_memory(), "more memory") != NULL);
 	CHECK(vrs_eal_start(&c, lab_why, sizeof(lab_why)) == 0);
-	CHECK(strstr(warnings, "is not used") == NULL);
+	CHECK(lab_logged("is not used") == 0);
 	c.n_args = 3;
 	CHECK(vrs_eal_start(&c, lab_why, sizeof(lab_why)) == 0);
-	CHECK(strstr(warnings, "eal: --frobnicate is not used: EAL runs since") != NULL);
-	CHECK(strstr(warnings, "--no-huge is not used") == NULL);
+	CHECK(lab_logged("eal: --frobnicate is not used: EAL runs since") == 1);
+	CHECK(lab_logged("--no-huge is not used") == 0);
 	refuse((struct vrs_dpdk_port){.device = "net_ring0"}, -ENOMEM,
 		"EAL has what was first opened in this process");
 }
@@ -178,11 +166,11 @@ static void adopt(void)
 	uint16_t id;
 
 	CHECK(rte_eal_init(VRS_N_ELEMS(args) - 1, args) >= 0);
-	vrs_log_set(keep_warning, NULL, VRS_LOG_WARNING);
+	lab_log(VRS_LOG_WARNING);
 	CHECK(vrs_eal_start(&(struct vrs_eal_config){.args = late, .n_args = 1, .memory_mib = 64},
 		      lab_why, sizeof(lab_why)) == 0);
 	CHECK(vrs_eal_adopted());
-	CHECK(strstr(warnings, "eal: -m512 is not used: the host has started EAL") != NULL);
+	CHECK(lab_logged("eal: -m512 is not used: the host has started EAL") == 1);
 	CHECK(strstr(vrs_eal_more_memory(), "the host chose") != NULL);
 	struct vrs_port *p = lab_port((struct vrs_dpdk_port){.device = "net_ring7"}, 1);
 	struct vrs_wire *w = lab_wire(p, 0);

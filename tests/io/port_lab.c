@@ -7,6 +7,7 @@
 #include "tests/io/port_lab.h"
 
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,6 @@
 #include <time.h>
 
 #include "io/dpdk/eal.h"
-#include "rib/base/log.h"
 #include "tests/test.h"
 
 enum { HEAD = 18 }; /* MACs, type, a number. */
@@ -46,6 +46,36 @@ void lab_in_child(void (*fn)(void))
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+}
+
+/* EAL's threads log as well. */
+static struct {
+	pthread_mutex_t lock;
+	char text[16384];
+} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void keep_line(void *ctx, enum vrs_log_level level, const char *line)
+{
+	pthread_mutex_lock(&kept.lock);
+	size_t used = strlen(kept.text);
+	(void)snprintf(kept.text + used, sizeof(kept.text) - used, "%s\n", line);
+	pthread_mutex_unlock(&kept.lock);
+}
+
+void lab_log(enum vrs_log_level level)
+{
+	vrs_log_set(keep_line, NULL, level);
+}
+
+unsigned lab_logged(const char *text)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&kept.lock);
+	for (const char *at = kept.text; (at = strstr(at, text)) != NULL; at++)
+		n++;
+	pthread_mutex_unlock(&kept.lock);
+	return n;
 }
 
 void lab_sh(const char *command)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "io/dpdk/port.h"
+#include "rib/base/log.h"
 
 /* In a child cmocka's assertions would return into the parent's runner. */
 #define CHECK(x)                                                                      \
@@ -33,6 +34,10 @@ bool lab_may_make_namespaces(void);
 void lab_in_child(void (*fn)(void));
 
 void lab_sh(const char *command);
+
+/** From now on the log is kept, up to @p level; and how often @p text is in it. */
+void lab_log(enum vrs_log_level level);
+unsigned lab_logged(const char *text);
 
 /** A namespace with interfaces va and vb, which are up, quiet and joined. */
 void lab_namespace(void);

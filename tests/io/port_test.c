@@ -342,6 +342,104 @@ static size_t read_raw(int s, uint8_t *buf, size_t size)
 	}
 }
 
+/* A look at the port, now; else EAL's thread has one each second. */
+static struct vrs_transport_port stat_of(struct vrs_port *p)
+{
+	struct vrs_transport_port out;
+
+	vrs_port_stat(p, &out);
+	return out;
+}
+
+static void watch_link(void)
+{
+	lab_namespace();
+	lab_eal(128);
+	lab_log(VRS_LOG_INFO);
+	struct vrs_port *p =
+		lab_port((struct vrs_dpdk_port){.device = "net_af_packet0,iface=va"}, 1);
+	CHECK(stat_of(p).link == VRS_PORT_LINK_UP);
+	CHECK(strcmp(stat_of(p).name, "net_af_packet0") == 0);
+	CHECK(lab_logged("link is") == 0);
+	lab_sh("ip link set vb down"); /* The other end: no carrier. */
+	CHECK(stat_of(p).link == VRS_PORT_LINK_DOWN);
+	CHECK(stat_of(p).link == VRS_PORT_LINK_DOWN);
+	CHECK(lab_logged("dpdk: port net_af_packet0: link is down") == 1);
+	lab_sh("ip link set vb up");
+	CHECK(stat_of(p).link == VRS_PORT_LINK_UP);
+	lab_sh("ip link set va down");
+	CHECK(stat_of(p).link == VRS_PORT_LINK_DOWN);
+	lab_sh("ip link set va up");
+	CHECK(stat_of(p).link == VRS_PORT_LINK_UP);
+	CHECK(lab_logged("link is up") == 2);
+	vrs_port_put(p);
+}
+
+static void a_link_that_goes_is_told_of_and_when_it_comes_back(void **)
+{
+	lab_in_child(watch_link);
+}
+
+/* Nobody looks but EAL's thread, which does so once a second. */
+static void watch_alone(void)
+{
+	struct timespec nap = {.tv_nsec = 10000000};
+
+	lab_namespace();
+	lab_eal(128);
+	lab_log(VRS_LOG_INFO);
+	struct vrs_port *p = lab_port((struct vrs_dpdk_port){.device = "net_tap0,iface=vt"}, 1);
+	lab_sh("ip link set vt down");
+	for (unsigned i = 0; i < 1000 && lab_logged("dpdk: port net_tap0: link is down") == 0; i++)
+		(void)nanosleep(&nap, NULL);
+	CHECK(lab_logged("dpdk: port net_tap0: link is down") == 1);
+	vrs_port_put(p);
+}
+
+static void links_are_watched_without_being_asked(void **)
+{
+	lab_in_child(watch_alone);
+}
+
+static void count_losses(void)
+{
+	uint8_t frame[64] = {1, 2, 3, 4, 5, 6, 0x22, 2, 2, 2, 2, 2, 0x88, 0xb5, 0, 0, 0, 42};
+	struct vrs_frame f = {.data = frame, .size = sizeof(frame)};
+
+	lab_namespace();
+	lab_sh("sysctl -qw net.ipv6.conf.default.disable_ipv6=1");
+	lab_eal(128);
+	struct vrs_port *p = lab_port(
+		(struct vrs_dpdk_port){.device = "net_tap0,iface=vt", .exception_tap = "vx"}, 1);
+	vrs_port_other(p, &f);
+	CHECK(stat_of(p).tap_lost == 0);
+	lab_sh("ip link set vx down");
+	vrs_port_other(p, &f);
+	CHECK(stat_of(p).tap_lost == 1);
+	vrs_port_put(p);
+	/* net_af_packet drops what it cannot send. */
+	struct vrs_chunk *c = lab_pattern();
+	p = lab_port((struct vrs_dpdk_port){.device = "net_af_packet0,iface=va"}, 1);
+	struct vrs_wire *w = lab_wire(p, 0);
+	CHECK(lab_send(w, c, 0));
+	w->ops->flush(w);
+	CHECK(stat_of(p).tx_errors == 0);
+	lab_sh("ip link set va down");
+	for (uint32_t i = 0; i < 10; i++)
+		CHECK(lab_send(w, c, i));
+	w->ops->flush(w);
+	CHECK(stat_of(p).tx_errors == 10);
+	CHECK(stat_of(p).missed + stat_of(p).rx_errors + stat_of(p).no_buffers == 0);
+	w->ops->free(w);
+	vrs_port_put(p);
+	vrs_chunk_put(c);
+}
+
+static void what_a_port_loses_is_counted(void **)
+{
+	lab_in_child(count_losses);
+}
+
 static void exceptions(void)
 {
 	uint8_t frame[64] = {1, 2, 3, 4, 5, 6, 0x22, 2, 2, 2, 2, 2, 0x88, 0xb5, 0, 0, 0, 42},
@@ -591,6 +689,9 @@ int main(void)
 		cmocka_unit_test(a_frame_for_nobody_goes_to_the_kernel_and_its_frames_out),
 		cmocka_unit_test(a_flood_for_nobody_is_not_handed_to_the_kernel_whole),
 		cmocka_unit_test(a_port_with_interrupts_has_a_descriptor_to_wait_for),
+		cmocka_unit_test(a_link_that_goes_is_told_of_and_when_it_comes_back),
+		cmocka_unit_test(links_are_watched_without_being_asked),
+		cmocka_unit_test(what_a_port_loses_is_counted),
 		cmocka_unit_test(a_port_can_be_behind_a_bad_wire),
 		cmocka_unit_test(two_threads_share_a_rate_and_draw_for_themselves),
 	};

@@ -3,7 +3,7 @@
  */
 
 /*
- * vrsctl status: a line of the daemon, a block for each route server, threads, memory and
+ * vrsctl status: a line of the daemon, a block for each route server, threads, ports, memory and
  * counters. What waits longer than it should is said in words; when nothing does, nothing is.
  */
 
@@ -153,6 +153,39 @@ static void print_threads(struct vrs_ctl *ctl, const json_t *threads)
 	vrs_grid_end(&grid);
 }
 
+/* A row for each port of the transport, if it has any. */
+static void print_ports(struct vrs_ctl *ctl, const json_t *ports)
+{
+	static const char *const titles[] = {"Port", "Link", "Missed", "Receive Errors",
+		"Transmit Errors", "No Buffers", "Chained Lost", "TAP Lost"};
+	static const char *const keys[] = {"missed", "receiveErrors", "transmitErrors", "noBuffers",
+		"chainedLost", "exceptionTapLost"};
+	enum { N_KEYS = sizeof(keys) / sizeof(keys[0]) };
+	struct vrs_grid grid;
+	json_t *port;
+	size_t i;
+
+	if (json_array_size(ports) == 0)
+		return;
+	(void)fputc('\n', ctl->out);
+	vrs_grid_init(&grid, ctl->out, N_KEYS + 2, titles, NULL, VRS_GRID_SAMPLE);
+	json_array_foreach (ports, i, port) {
+		const char *name = json_string_value(json_object_get(port, "name"));
+		const char *link = json_string_value(json_object_get(port, "link"));
+		char counts[N_KEYS][32];
+		const char *cells[N_KEYS + 2] = {
+			name != NULL ? name : "?", link != NULL ? link : "?"};
+
+		for (size_t k = 0; k < N_KEYS; k++) {
+			(void)snprintf(
+				counts[k], sizeof(counts[k]), "%lld", integer(port, keys[k]));
+			cells[2 + k] = counts[k];
+		}
+		vrs_grid_row(&grid, cells);
+	}
+	vrs_grid_end(&grid);
+}
+
 static void print_server(struct vrs_ctl *ctl, const json_t *server)
 {
 	const char *name = json_string_value(json_object_get(server, "name"));
@@ -207,6 +240,7 @@ static void print_status(struct vrs_ctl *ctl, const json_t *status)
 		print_server(ctl, server);
 	}
 	print_threads(ctl, json_object_get(status, "threads"));
+	print_ports(ctl, json_object_get(status, "ports"));
 	print_figures(ctl, "Memory", "Bytes", json_object_get(status, "memory"));
 	print_figures(ctl, "Counter", "Count", json_object_get(status, "counters"));
 }
