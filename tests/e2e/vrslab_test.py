@@ -135,6 +135,40 @@ class Vrslab(unittest.TestCase):
                 self.assertEqual(records[0]["target"], "fd00::4")
                 self.assertEqual(self.phases(records)["load"]["verdict"], "right")
 
+    def test_dpdk_beside_the_kernel_and_over_a_bad_wire(self):
+        """The same table by both transports; then late, and with a hundredth of what vrsd sends lost."""
+        both = ("--targets", "vrs,vrs-dpdk", "--profile", "load", "--peers", "2")
+        for family in ([], ["--ipv6"]):
+            run, got = self.compare(*both, *family)
+            if "not-built" in run.stdout:
+                self.skipTest("this build is without DPDK")
+            self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+            self.assertEqual(set(got), {"vrs", "vrs-dpdk"})
+            for records in got.values():
+                self.assertEqual(self.phases(records)["load"]["verdict"], "right")
+        good = self.phases(got["vrs-dpdk"])["load"]["seconds"]
+        run, got = self.compare("--targets", "vrs-dpdk", "--profile", "load", "--peers", "2", "--bad-wire",
+                                "lossPpm=10000,delayMicroseconds=200000,seed=1")
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        self.assertIn("bad wire lossPpm 10000, delayMicroseconds 200000, seed 1", run.stdout)
+        load = self.phases(got["vrs-dpdk"])["load"]
+        self.assertEqual(load["verdict"], "right")
+        self.assertGreater(load["seconds"], 0.2)
+        print(f"\n  load: {good:.3f} s; by 200 ms and 1 % lost {load['seconds']:.3f} s", flush=True)
+
+    def test_a_bad_wire_is_of_dpdk_alone_and_has_its_keys(self):
+        for words, text in (
+                (("--targets", "vrs,bird", "--bad-wire", "lossPpm=1"), "--bad-wire is of vrs-dpdk"),
+                (("--targets", "vrs-dpdk", "--bad-wire", "loss=1"), "loss: there are lossPpm, reorderPpm"),
+                (("--targets", "vrs-dpdk", "--bad-wire", "lossPpm"), "lossPpm: must be lossPpm=NUMBER")):
+            with self.subTest(words):
+                run = self.vrslab("compare", "--profile", "load", *words)
+                self.assertEqual(run.returncode, 2)
+                self.assertIn(text, run.stderr)
+        run = self.vrslab("compare", "--profile", "load", "--targets", "vrs-dpdk", "--bad-wire", "lossPpm=1000001")
+        self.assertEqual(run.returncode, 2)
+        self.assertRegex(run.stdout, "skipped vrs-dpdk: .*(lossPpm is 1000001|not-built)")
+
     def test_every_profile(self):
         """But replay, which needs a capture: vrslab_report_test.py."""
         names = [line.split()[0] for line in self.vrslab("profiles").stdout.splitlines()

@@ -59,13 +59,26 @@ def target_path(text):
     return name, path
 
 
+def bad_wire(text):
+    """"lossPpm=10000,seed=1": as numbers."""
+    out = {}
+    for word in text.split(","):
+        name, _, number = word.partition("=")
+        if name not in targets.VrsDpdk.BAD_WIRE:
+            raise argparse.ArgumentTypeError(f"{name}: there are {', '.join(targets.VrsDpdk.BAD_WIRE)}")
+        if not number.isdecimal():
+            raise argparse.ArgumentTypeError(f"{word}: must be {name}=NUMBER")
+        out[name] = int(number)
+    return out
+
+
 def arguments(words=None):
     p = argparse.ArgumentParser(
         prog="vrslab compare", description=__doc__.split("\n", maxsplit=1)[0],
         epilog="Other options (--rate, --seconds, --pool, --listeners ...) go to vrslab run; see "
         "vrslab run --help and vrslab profiles.")
     p.add_argument("--targets", default="vrs,bird,frr,openbgpd,gobgp", metavar="A,B,...",
-                   help="default: %(default)s")
+                   help=f"of {', '.join(targets.TARGETS)}; default: %(default)s")
     p.add_argument("--profile", default="load")
     p.add_argument("--prefixes", default="100k", help="of each sender (default %(default)s)")
     p.add_argument("--peers", metavar="M", help="senders (default: the profile's)")
@@ -74,6 +87,9 @@ def arguments(words=None):
                    help="runs of each target; fewer for one that is slow (default %(default)s)")
     p.add_argument("--target-path", type=target_path, action="append", default=[], metavar="NAME=PROGRAM",
                    help="a daemon that you built yourself")
+    p.add_argument("--bad-wire", type=bad_wire, metavar="KEY=N,...",
+                   help="what happens to frames that vrs-dpdk sends, by the keys of badWire in its configuration: "
+                   f"{', '.join(targets.VrsDpdk.BAD_WIRE)}")
     p.add_argument("--out", metavar="DIR", help="records, histograms, plots and report.html go there; "
                    "what an earlier run left there is replaced")
     o, rest = p.parse_known_args(words)
@@ -81,6 +97,9 @@ def arguments(words=None):
     for t in o.targets:
         if t not in targets.TARGETS:
             fail(f"there is no target \"{t}\"; there are {', '.join(targets.TARGETS)}")
+    if o.bad_wire and targets.VrsDpdk.NAME not in o.targets:
+        fail(f"--bad-wire is of {targets.VrsDpdk.NAME}, which is none of --targets")
+    o.wired = any(targets.TARGETS[t].WIRED for t in o.targets)
     o.paths = dict(o.target_path)
     o.family = 6 if o.ipv6 else 4
     o.run = ["--profile", o.profile, "--prefixes", o.prefixes, *rest]
@@ -100,12 +119,14 @@ def records(text):
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
-def check_machine():
+def check_machine(o):
     """What is missing is named before anything starts."""
     if os.geteuid() != 0:
         fail("it takes root: a network namespace of its own, port 179, daemons that drop privileges")
     if shutil.which("ip") is None:
         fail("ip is not there (Debian package iproute2)")
+    if o.wired and shutil.which("ethtool") is None:
+        fail("ethtool is not there (Debian package ethtool)")
 
 
 def prepare_folder(folder):
@@ -123,17 +144,37 @@ def prepare_folder(folder):
         fail(f"--out {folder}: {e.strerror}")
 
 
-def namespace(peers):
+def command(*words, text=None):
+    done = subprocess.run(words, input=text, text=True, capture_output=True, check=False)
+    if done.returncode != 0:
+        fail(f"{words[0]}: {done.stderr.strip()}")
+
+
+def cable():
+    """For a target that reads frames. They must be whole: nobody fills in checksums or cuts segments on a veth."""
+    kernels, ours = targets.VrsDpdk.WIRE
+    command("ip", "link", "add", kernels, "type", "veth", "peer", "name", ours)
+    with open(f"/proc/sys/net/ipv6/conf/{ours}/disable_ipv6", "w", encoding="ascii") as f:
+        f.write("1")
+    command("ethtool", "-K", kernels, "tx", "off", "tso", "off", "gso", "off", "gro", "off")
+    for end in (kernels, ours):
+        command("ip", "link", "set", end, "up")
+    for a in targets.VrsDpdk.OWN.values():
+        command("ip", "route", "add", f"{a}/{128 if ':' in a else 32}", "dev", kernels)
+    return kernels
+
+
+def namespace(peers, wired):
     """A network of our own, with every address of the run. No port of the machine matters in it."""
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
         fail(f"cannot make a network namespace: {os.strerror(ctypes.get_errno())}; it takes root")
-    lines = ["link set lo up"]
+    command("ip", "link", "set", "lo", "up")
+    # Neighbor discovery is for addresses of the interface itself; what is between two of them is local anyway.
+    device = cable() if wired else "lo"
+    lines = []
     for a in [*targets.ADDRESS.values(), *(p["address"] for p in peers)]:
-        lines.append(f"address add {a}/128 dev lo nodad" if ":" in a else f"address add {a}/32 dev lo")
-    done = subprocess.run(["ip", "-batch", "-"], input="\n".join(lines) + "\n", text=True,
-                          capture_output=True, check=False)
-    if done.returncode != 0:
-        fail(f"ip: {done.stderr.strip()}")
+        lines.append(f"address add {a}/128 dev {device} nodad" if ":" in a else f"address add {a}/32 dev {device}")
+    command("ip", "-batch", "-", text="\n".join(lines) + "\n")
 
 
 def find_targets(o, peers):
@@ -142,14 +183,14 @@ def find_targets(o, peers):
     for name in o.targets:
         kind = targets.TARGETS[name]
         try:
-            target = kind(".", peers, o.paths.get(name), o.family)
-            results[name] = figures.Runs(target.version(), target.date(), kind.SETUP)
+            target = kind(".", peers, o.paths.get(name), o.family, o.bad_wire)
+            results[name] = figures.Runs(target.version(), target.date(), target.SETUP)
         except (targets.Missing, OSError, subprocess.SubprocessError) as e:
             why = str(e) if isinstance(e, targets.Missing) else f"{name}: {e}"
             skipped.append(f"skipped {why}")
             print(f"  skipped {why}")
             continue
-        print(f"  {name}: {results[name].version}, {results[name].date}; {kind.SETUP}")
+        print(f"  {name}: {results[name].version}, {results[name].date}; {target.SETUP}")
     return results, skipped
 
 
@@ -275,7 +316,7 @@ def compare(o):
     sys.stdout.flush()
     if not results:
         fail("none of the targets is on this machine")
-    namespace(peers)
+    namespace(peers, o.wired)
     warm = machine.warm_memory(n_paths(peers, o))
     if warm:
         print(f"{warm[0] / 2**30:.1f} GiB of memory touched in {warm[1]:.1f} s, so that no run is the first")
@@ -294,7 +335,7 @@ def main():
     for s in (signal.SIGINT, signal.SIGTERM):
         signal.signal(s, interrupt_once)
     o = arguments()
-    check_machine()
+    check_machine(o)
     with contextlib.suppress(KeyboardInterrupt):
         return compare(o)
     return 130

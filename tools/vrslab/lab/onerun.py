@@ -99,7 +99,7 @@ def measure(name, o, peers, number, progress):
     """One run against one target: its records, what went wrong or None, and what a run that was right
     said on stderr."""
     folder = tempfile.mkdtemp(prefix=f"vrslab-{name}-")
-    target = targets.TARGETS[name](folder, peers, o.paths.get(name), o.family)
+    target = targets.TARGETS[name](folder, peers, o.paths.get(name), o.family, o.bad_wire)
     try:
         wrong = port_in_use(target)
         if wrong:

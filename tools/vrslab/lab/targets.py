@@ -17,6 +17,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 
 ASN = 64512  # The first private one; the peers' follow.
 ROUTER_ID = "10.0.0.4"
@@ -41,14 +42,16 @@ def children(pid):
 
 class Target:
     """A daemon of one run. `peers` are {"address", "asn"}; files go into `folder`. `family` is 4 or 6,
-    of sessions and of routes."""
+    of sessions and of routes; `bad_wire` what its frames are to suffer, {option: number}."""
 
     NAME = PACKAGE = SETUP = None
     PROGRAMS = ()  # The first is the daemon.
     VERSION = ("--version",)
     ASN = ASN
+    WIRED = False  # Whether it is behind a cable of its own (WIRE), not on the loopback interface.
 
-    def __init__(self, folder, peers, path=None, family=4):
+    def __init__(self, folder, peers, path=None, family=4, bad_wire=None):
+        self.bad_wire = bad_wire or {}
         self.folder = folder
         self.peers = peers
         self.family = family
@@ -167,8 +170,12 @@ class Vrs(Target):
         here = os.path.dirname(os.environ["VRSLAB"])
         return (os.path.join(here, "../../engine/vrsd"), os.path.join(here, "vrsd"), "vrsd")
 
+    def process_options(self):
+        """More keys of process, as YAML."""
+        return ""
+
     def config(self):
-        out = [f"process: {{stateDir: {self.folder}, controlSocket: {self.file('vrs.sock')}}}",
+        out = [f"process: {{stateDir: {self.folder}, controlSocket: {self.file('vrs.sock')}{self.process_options()}}}",
                "virtualNetworks:",
                "  - name: lab",
                "    addressPrefixes: [10.0.0.0/16, 'fd00::/48']",
@@ -195,6 +202,45 @@ class Vrs(Target):
 
     def argv(self):
         return [self.program, "--config", self.file("config"), "--log-level", "warning"]
+
+
+class VrsDpdk(Vrs):
+    """The same, with its own TCP on one end of a veth pair. The peers are the kernel's on the other."""
+
+    NAME = "vrs-dpdk"
+    SETUP = "as vrs, over DPDK (net_af_packet on a veth pair, MTU 1500, no offload)"
+    WIRED = True
+    WIRE = ("lab0", "lab1")  # The kernel's end and ours.
+    OWN = {4: "10.0.0.8", 6: "fd00::8"}  # Nobody else's: the kernel must not answer for it.
+    BAD_WIRE = ("lossPpm", "reorderPpm", "reorderMicroseconds", "duplicatePpm", "corruptPpm", "delayMicroseconds",
+                "rate", "queueBytes", "seed")
+
+    def __init__(self, *args, **how):
+        super().__init__(*args, **how)
+        self.address = self.OWN[self.family]
+        if self.bad_wire:
+            self.SETUP += "; bad wire " + ", ".join(f"{k} {v}" for k, v in self.bad_wire.items())
+
+    def process_options(self):
+        bad = ", ".join(f"{k}: {v}" for k, v in self.bad_wire.items())
+        return f""", transport: {{kind: dpdk, ports: [{{device: "net_af_packet0,iface={self.WIRE[1]}", """ \
+            f"""addresses: [{self.OWN[4]}/16, "{self.OWN[6]}/48"]{", badWire: {" + bad + "}" if bad else ""}}}]}}"""
+
+    def version(self):
+        """Refused where it would refuse its configuration: built without DPDK, or a bad wire that there is not."""
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+            f.write(self.config())
+            f.flush()
+            check = subprocess.run([self.program, "--check", "--config", f.name], capture_output=True, text=True,
+                                   check=False, timeout=20)
+        if check.returncode != 0:
+            said = (check.stdout + check.stderr).strip().splitlines()
+            raise Missing(f"{self.NAME}: {said[0].removeprefix(f.name + ':') if said else check.returncode}")
+        return super().version()
+
+    def listens(self):
+        """No socket."""
+        return []
 
 
 class Bird(Target):
@@ -316,4 +362,4 @@ class Gobgp(Target):
                 "-l", "warn", "--pprof-disable"]
 
 
-TARGETS = {t.NAME: t for t in (Vrs, Bird, Frr, Openbgpd, Gobgp)}
+TARGETS = {t.NAME: t for t in (Vrs, VrsDpdk, Bird, Frr, Openbgpd, Gobgp)}
