@@ -21,7 +21,8 @@
  * copied out, or borrowed for as long as the function says.
  *
  * **Errors.** 0 or more is good, a negative errno is not. Outputs are written only on success.
- * libvrs never exits, installs no signal handler, and prints nothing (vrs_set_log()).
+ * libvrs never exits, installs no signal handler, and prints nothing (vrs_set_log()). With kind dpdk DPDK
+ * does print: its options to stdout for arguments that it does not know, why it does not start to stderr.
  *
  * **ABI.** Structs that may grow begin with their size. `process.controlSocket`, `http` and
  * `stateDir` are vrsd's: they are checked, and nothing is opened.

@@ -3,15 +3,35 @@
 """Kinds of ports, many peers on one, and what a port costs that has nothing to do."""
 
 import json
+import os
+import re
 import subprocess
 import time
 
-from dpdk_lab import OTHER, OTHER6, PEER, PEER6, US, US6, Wired, document, ip, is_long, ours, sysctl
+from dpdk_lab import (HERE, OTHER, OTHER6, PEER, PEER6, US, US6, Wired, build, document, ip, is_long, ours, sysctl,
+                      with_us)
 from dpdk_peers import Crowd
 
 
 class Ports(Wired):
     """See the module."""
+
+    # --- the manual ---
+
+    def test_the_example_for_a_laptop_works_as_it_stands(self):
+        with open(os.path.join(HERE, "../../docs/dpdk.md"), encoding="utf-8") as f:
+            section = f.read().split("## On a laptop\n")[1].split("\n## ")[0]
+        steps = re.findall(r"^```sh\n(.*?)^```$", section, re.M | re.S)[:2]
+        programs = ":".join(f"{build()}/{d}" for d in ("engine", "tools/vrsctl", "tools/vrslab"))
+        r = subprocess.run(["timeout", "60", "bash", "-ec", "".join(steps).replace("/tmp/vrs", self.dir)],
+                           capture_output=True, text=True, check=False, preexec_fn=with_us,
+                           env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"})
+        said = r.stdout + r.stderr
+        self.assertEqual(r.returncode, 0, said)
+        for line in (" 0% packet loss", "info: rs/nva1 instance 0: established with AS 65001",
+                     "1 of 1 sessions Established, 1000 routes", "net_af_packet0  up    0       0",
+                     "nva1  0         10.0.1.4  65001    IGP"):
+            self.assertIn(line, said)
 
     # --- memif: no kernel anywhere ---
 
