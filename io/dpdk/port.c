@@ -53,6 +53,19 @@ static const struct {
 /* Drivers on an interface of the kernel, their `iface`, which do not look whether it is up. */
 static const char *const on_interface[] = {"net_af_packet", "net_af_xdp"};
 
+/* Drivers that say they take longer packets than arrive: net_af_xdp gives the kernel buffers of 2 KiB, of which 512
+ * bytes are for others. */
+static const struct {
+	const char *driver;
+	uint16_t mtu;
+} shorter[] = {{"net_af_xdp", 1500}};
+
+/* Arguments that drivers get unless the device has them. net_af_packet has places for 512 frames: less than one peer
+ * may send at once, and what finds none is lost without a trace. */
+static const struct {
+	const char *driver, *key, *value;
+} defaults[] = {{"net_af_packet", "framecnt", "2048"}};
+
 /* Drivers whose receive interrupts we have tried. */
 static const char *const interrupting[] = {"net_tap"};
 
@@ -116,6 +129,20 @@ static int fail(const struct making *m, const char *step, int err)
 	return vrs_port_explain(m->c->device, step, err, m->why, m->why_size);
 }
 
+/* Make the device, with what we know better than its driver. */
+static int make_device(const char *device)
+{
+	char text[512], had[32];
+	size_t n = (size_t)snprintf(text, sizeof(text), "%s", device);
+
+	for (size_t i = 0; i < VRS_N_ELEMS(defaults) && n < sizeof(text); i++)
+		if (strncmp(device, defaults[i].driver, strlen(defaults[i].driver)) == 0 &&
+			!vrs_port_argument(device, defaults[i].key, had, sizeof(had)))
+			n += (size_t)snprintf(text + n, sizeof(text) - n, ",%s=%s", defaults[i].key,
+				defaults[i].value);
+	return rte_dev_probe(n < sizeof(text) ? text : device);
+}
+
 /* The device by its name, or made. */
 static int probe(struct making *m)
 {
@@ -130,7 +157,7 @@ static int probe(struct making *m)
 	int err = vrs_port_foresee(m->c, m->why, m->why_size);
 	if (err != 0)
 		return err;
-	err = rte_dev_probe(m->c->device);
+	err = make_device(m->c->device);
 	if (err == 0)
 		err = rte_eth_dev_get_port_by_name(p->name, &p->id);
 	if (err != 0)
@@ -180,6 +207,9 @@ static int choose_mtu(struct making *m)
 		int of_iface = vrs_tap_interface(iface);
 		most = of_iface > 0 && of_iface < most ? (uint16_t)of_iface : most;
 	}
+	for (size_t i = 0; i < VRS_N_ELEMS(shorter); i++)
+		if (strcmp(m->info.driver_name, shorter[i].driver) == 0)
+			most = VRS_MIN(most, shorter[i].mtu);
 	if (mtu > most && m->c->mtu > 0) {
 		(void)snprintf(m->why, m->why_size, "port %s: mtu %u; it takes %u at most",
 			m->c->device, mtu, most);
@@ -229,14 +259,17 @@ static int make_pools(struct making *m)
 	uint32_t n_tx = n_tx_buffers(p->n_tx, p->n_tx_desc, p->n_threads);
 	uint16_t room = room_for(p->mtu);
 	char name[RTE_MEMPOOL_NAMESIZE];
+	/* A pool may outlive its port (pool_free()), whose number another one gets then. */
+	static _Atomic uint32_t serial;
+	uint32_t number = atomic_fetch_add(&serial, 1);
 
-	(void)snprintf(name, sizeof(name), "vrs_rx%u", p->id);
+	(void)snprintf(name, sizeof(name), "vrs_rx%u", number);
 	p->rx = rte_pktmbuf_pool_create(name,
 		n_rx_buffers(m->c->device, p->n_rx, p->n_rx_desc, p->n_threads), CACHE, 0, room,
 		socket);
-	(void)snprintf(name, sizeof(name), "vrs_tx%u", p->id);
+	(void)snprintf(name, sizeof(name), "vrs_tx%u", number);
 	p->tx = rte_pktmbuf_pool_create(name, n_tx, CACHE, 0, room, socket);
-	(void)snprintf(name, sizeof(name), "vrs_ref%u", p->id);
+	(void)snprintf(name, sizeof(name), "vrs_ref%u", number);
 	if (p->by_reference)
 		p->ref = rte_pktmbuf_pool_create(name, VRS_WIRE_PIECES_MAX * n_tx, CACHE,
 			RTE_ALIGN_CEIL(sizeof(struct vrs_port_ref), RTE_MBUF_PRIV_ALIGN), 0,

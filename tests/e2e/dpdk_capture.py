@@ -126,7 +126,7 @@ class Captured(Bad):
         self.control("cubic")
         self.wire(*self.pair)
         path = self.capture("vrs0")
-        d = self.both_ways([ours(addresses=[self.port], options=",framecnt=2048")], "captured", N, ":" in self.us)
+        d = self.both_ways([ours(addresses=[self.port])], "captured", N, ":" in self.us)
         c = d.counters()
         self.captured()
         found = self.judge(path)
@@ -142,7 +142,7 @@ class Captured(Bad):
         log = f"{self.dir}/lost"
         wire = self.bad_wire(1, *self.pair, log=log)
         path = self.capture("vrsw1")
-        d = self.both_ways([ours(addresses=[self.port], options=",framecnt=2048")], "1 % lost, captured", 2 * N,
+        d = self.both_ways([ours(addresses=[self.port])], "1 % lost, captured", 2 * N,
                            ":" in self.us)
         self.captured()
         wire.terminate()
@@ -201,7 +201,7 @@ class Captures(Captured):
             self.addCleanup(sysctl, "net/ipv4/tcp_rmem", f'"{f.read().strip()}"')
         sysctl("net/ipv4/tcp_rmem", '"4096 131072 262144"')
         self.wire()
-        d = self.vrsd(ports=[ours(options=",framecnt=2048")])
+        d = self.vrsd(ports=[ours()])
         path = self.capture("vrs0")
         slow = Slow(OTHER, US, 65002)
         self.addCleanup(slow.close)

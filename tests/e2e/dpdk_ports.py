@@ -159,7 +159,7 @@ class Ports(Wired):
         self.wire(*crowd.addresses)
         peers = [{"peerIp": a, "peerAsn": crowd.asn(i), "passwordFile": self.password("a password of the crowd")}
                  for i, a in enumerate(crowd.addresses)]
-        d = self.vrsd(peers, [ours(options=",framecnt=2048")], process={"ioThreads": 2})
+        d = self.vrsd(peers, [ours()], process={"ioThreads": 2})
         began = time.monotonic()
         crowd.start(US)
         self.until("all are up", lambda: crowd.up == 64, 60)

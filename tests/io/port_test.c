@@ -7,6 +7,7 @@
 #include "io/dpdk/port.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
@@ -129,6 +130,65 @@ static void memif(void)
 static void what_is_sent_by_pieces_arrives_whole_over_shared_memory(void **)
 {
 	lab_in_child(memif);
+}
+
+/* 1500 segments of one peer's window, before the thread has looked once. */
+static void burst(void)
+{
+	enum { N = 1500, BURST = 32 };
+	struct vrs_chunk *c = lab_pattern();
+	struct vrs_frame f[BURST];
+	unsigned n = 0;
+
+	lab_namespace();
+	lab_eal(128);
+	struct vrs_port *a =
+		lab_port((struct vrs_dpdk_port){.device = "net_af_packet0,iface=va"}, 1);
+	struct vrs_port *b =
+		lab_port((struct vrs_dpdk_port){.device = "net_af_packet1,iface=vb"}, 1);
+	struct vrs_wire *wa = lab_wire(a, 0), *wb = lab_wire(b, 0);
+	for (unsigned i = 0; i < N; i++) {
+		CHECK(lab_send(wb, c, 0));
+		wb->ops->flush(wb);
+	}
+	for (unsigned i = 0; i < 10000 && n < N; i++) {
+		unsigned got = wa->ops->rx(wa, f, BURST);
+
+		for (unsigned k = 0; k < got; k++) {
+			n += lab_is(&f[k], c, 0);
+			wa->ops->put(wa, &f[k]);
+		}
+	}
+	CHECK(n == N);
+	vrs_chunk_put(c);
+	wa->ops->free(wa);
+	wb->ops->free(wb);
+	vrs_port_put(b);
+	vrs_port_put(a);
+}
+
+static void a_queue_of_af_packet_holds_what_a_peer_sends_at_once(void **)
+{
+	lab_in_child(burst);
+}
+
+static void af_xdp_mtu(void)
+{
+	struct vrs_port *p = NULL;
+	char why[600];
+
+	lab_namespace();
+	lab_eal(128);
+	int err =
+		vrs_port_new(&(struct vrs_dpdk_port){.device = "net_af_xdp0,iface=va", .mtu = 1501},
+			1, &p, why, sizeof(why));
+	CHECK(err == -EINVAL);
+	CHECK(strstr(why, "it takes 1500 at most") != NULL);
+}
+
+static void af_xdp_takes_no_longer_packets_than_arrive(void **)
+{
+	lab_in_child(af_xdp_mtu);
 }
 
 static void hold(void)
@@ -682,6 +742,8 @@ int main(void)
 		cmocka_unit_test(what_is_sent_by_pieces_arrives_whole_over_a_ring),
 		cmocka_unit_test(what_is_sent_by_pieces_arrives_whole_over_interfaces),
 		cmocka_unit_test(what_is_sent_by_pieces_arrives_whole_over_shared_memory),
+		cmocka_unit_test(a_queue_of_af_packet_holds_what_a_peer_sends_at_once),
+		cmocka_unit_test(af_xdp_takes_no_longer_packets_than_arrive),
 		cmocka_unit_test(frames_can_be_held_while_others_come),
 		cmocka_unit_test(a_full_port_says_so_and_loses_nothing),
 		cmocka_unit_test(threads_share_a_transmit_queue_and_one_hears),
