@@ -33,8 +33,8 @@
 enum {
 	TAP_BURST = 16,
 	TAP_PER_SECOND = 20000, /* Looks at most: each is a system call. */
-	/* Frames for the kernel at most, of a port: each is a system call of some microseconds, so that a flood of what
-	 * is not for us takes a twentieth of a core, and 100 Mbit/s of full frames pass. */
+	/* Frames for the kernel at most, of a port: each is a system call of 1 us and more, so that a flood of what is not
+	 * for us takes some hundredths of a core, and 100 Mbit/s of full frames pass. */
 	TAP_WRITES_PER_SECOND = 10000,
 };
 
