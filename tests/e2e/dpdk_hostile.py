@@ -75,7 +75,8 @@ def syn(ethernet, source, to, port, seq):
 
 
 class Attacked(Wired):
-    """See the module. `peer` has a route and is attacked, `bystander` is told of it. What is here is for both families."""
+    """See the module. `peer` has a route and is attacked, `bystander` is told of it. What is here is for both
+    families."""
 
     us, at_peer, at_other, stranger, router = US, PEER, OTHER, STRANGER, "10.0.0.1"
 
@@ -299,9 +300,9 @@ class Attacked(Wired):
                         "tcp", "dport", "179", "drop")
         try:
             self.announce(self.bystander, ["2001:db8:77::/48" if self.ip6 else "198.51.77.0/24"])
-            self.until("it is sent, and sent again", lambda: self.d.counter("retransmits") > self.before["retransmits"], 10)
+            self.moved("retransmits")
             self.send([f for s in (self.at_peer, self.stranger) for f in self.errors(s, self.sent(w))] * 3)
-            self.until("they have come", lambda: self.d.counter("framesReceived") - self.before["framesReceived"] > 60, 10)
+            self.moved("framesReceived", at_least=100)
         finally:
             carrier.command("nft", "delete", "table", "inet", "deaf")
         words = heard6 if self.ip6 else heard
@@ -479,9 +480,9 @@ class Hostile6(Attacked):
         evil = bytes.fromhex(EVIL_MAC.replace(":", ""))
         w, frames = self.where(), []
         for who in (self.at_peer, self.at_other, self.stranger, self.us, "fe80::1"):
-            for to, flags in ((self.us, {"S": 1, "O": 1}), ("ff02::1", {"S": 0, "O": 1}), ("ff02::1", {"S": 0, "O": 0})):
+            for to, solicited, override in ((self.us, 1, 1), ("ff02::1", 0, 1), ("ff02::1", 0, 0)):
                 frames.append(Ether(dst=self.ours, src=EVIL_MAC) / IPv6(src=who, dst=to, hlim=255) / ICMPv6ND_NA(
-                    tgt=who, R=0, **flags) / ICMPv6NDOptDstLLAddr(lladdr=EVIL_MAC))
+                    tgt=who, R=0, S=solicited, O=override) / ICMPv6NDOptDstLLAddr(lladdr=EVIL_MAC))
             for target in (self.us, self.at_peer, who):
                 frames.append(Ether(dst=self.ours, src=EVIL_MAC) / IPv6(src=who, dst=self.us, hlim=255) / ICMPv6ND_NS(
                     tgt=target) / ICMPv6NDOptSrcLLAddr(lladdr=EVIL_MAC))

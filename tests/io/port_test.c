@@ -564,7 +564,7 @@ static void exceptions(void)
 	(void)close(s);
 }
 
-/* @return How many frames have come to a packet socket since it was asked last, those that it had no room for included. */
+/* @return How many frames have come to a packet socket since it was asked last, with those that it had no room for. */
 static unsigned n_come(int s)
 {
 	struct tpacket_stats st;
