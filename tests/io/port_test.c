@@ -132,6 +132,33 @@ static void what_is_sent_by_pieces_arrives_whole_over_shared_memory(void **)
 	lab_in_child(memif);
 }
 
+/** Both ends of the namespace's interfaces. */
+struct pair {
+	struct vrs_port *a, *b;
+	struct vrs_wire *wa, *wb;
+};
+
+static struct pair pair_new(void)
+{
+	struct pair p;
+
+	lab_namespace();
+	lab_eal(128);
+	p.a = lab_port((struct vrs_dpdk_port){.device = "net_af_packet0,iface=va"}, 1);
+	p.b = lab_port((struct vrs_dpdk_port){.device = "net_af_packet1,iface=vb"}, 1);
+	p.wa = lab_wire(p.a, 0);
+	p.wb = lab_wire(p.b, 0);
+	return p;
+}
+
+static void pair_free(const struct pair *p)
+{
+	p->wa->ops->free(p->wa);
+	p->wb->ops->free(p->wb);
+	vrs_port_put(p->a);
+	vrs_port_put(p->b);
+}
+
 /* 1500 segments of one peer's window, before the thread has looked once. */
 static void burst(void)
 {
@@ -140,13 +167,8 @@ static void burst(void)
 	struct vrs_frame f[BURST];
 	unsigned n = 0;
 
-	lab_namespace();
-	lab_eal(128);
-	struct vrs_port *a =
-		lab_port((struct vrs_dpdk_port){.device = "net_af_packet0,iface=va"}, 1);
-	struct vrs_port *b =
-		lab_port((struct vrs_dpdk_port){.device = "net_af_packet1,iface=vb"}, 1);
-	struct vrs_wire *wa = lab_wire(a, 0), *wb = lab_wire(b, 0);
+	struct pair p = pair_new();
+	struct vrs_wire *wa = p.wa, *wb = p.wb;
 	for (unsigned i = 0; i < N; i++) {
 		CHECK(lab_send(wb, c, 0));
 		wb->ops->flush(wb);
@@ -161,10 +183,7 @@ static void burst(void)
 	}
 	CHECK(n == N);
 	vrs_chunk_put(c);
-	wa->ops->free(wa);
-	wb->ops->free(wb);
-	vrs_port_put(b);
-	vrs_port_put(a);
+	pair_free(&p);
 }
 
 static void a_queue_of_af_packet_holds_what_a_peer_sends_at_once(void **)
@@ -196,13 +215,8 @@ static void hold(void)
 	static struct vrs_frame held[8192];
 	struct vrs_chunk *c = lab_pattern();
 
-	lab_namespace();
-	lab_eal(128);
-	struct vrs_port *a =
-		lab_port((struct vrs_dpdk_port){.device = "net_af_packet0,iface=va"}, 1);
-	struct vrs_port *b =
-		lab_port((struct vrs_dpdk_port){.device = "net_af_packet1,iface=vb"}, 1);
-	struct vrs_wire *wa = lab_wire(a, 0), *wb = lab_wire(b, 0);
+	struct pair p = pair_new();
+	struct vrs_wire *wa = p.wa, *wb = p.wb;
 	CHECK(wb->hold_max >= 1000 && wb->hold_max <= VRS_N_ELEMS(held));
 	for (uint32_t i = 0; i < wb->hold_max; i++) {
 		CHECK(lab_send(wa, c, i));
@@ -217,10 +231,7 @@ static void hold(void)
 	}
 	lab_carry(wa, wb, 1000, 50);
 	vrs_chunk_put(c);
-	wa->ops->free(wa);
-	wb->ops->free(wb);
-	vrs_port_put(a);
-	vrs_port_put(b);
+	pair_free(&p);
 }
 
 static void frames_can_be_held_while_others_come(void **)
