@@ -359,7 +359,8 @@ def quiet():
 class Compare(Folder):
     def options(self, **more):
         return types.SimpleNamespace(**{"repeats": {None: 1}, "profile": "load", "run": [], "version": "0",
-                                        "targets": ["vrs"], "paths": {}, "family": 4, "out": None, **more})
+                                        "targets": ["vrs"], "paths": {}, "family": 4, "bad_wire": None,
+                                        "out": None, **more})
 
     def test_repeats(self):
         self.assertEqual(compare.repeats("5"), {None: 5})
