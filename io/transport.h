@@ -166,8 +166,8 @@ struct vrs_transport_ops {
 	int (*poll)(struct vrs_transport *t, int timeout_ms);
 	/** Make the current or next poll() return soon. Any thread; async-signal-safe. */
 	void (*wake)(struct vrs_transport *t);
-	/** @return A descriptor that is readable when poll() has something to do, for the host's own
-	 *  epoll; what poll() put off shows in its result alone. NULL or -1: there is none. */
+	/** @return A descriptor that is readable when poll() has something to do, or may have, for the
+	 *  host's own epoll; what poll() put off shows in its result alone. NULL or -1: there is none. */
 	int (*fd)(const struct vrs_transport *t);
 	/** Any thread. */
 	void (*stat)(const struct vrs_transport *t, struct vrs_transport_stat *out);

@@ -3,22 +3,14 @@
  *
  * A stack's poll: what was queued goes out, frames come in, in bursts; TCP looks at each; what that makes
  * ready has its turn at the end of a burst (one ACK for all of it), and the wire is flushed.
- *
- * **Idling.** A thread that found nothing looks again for SPIN_US (a round trip on a fast link), then
- * sleeps: until a port's interrupt where all ports have those, else in naps of an eighth of the time that
- * nothing has come, NAP_MAX_US at most: an idle thread costs its core about a hundredth. wake() ends a nap.
  */
 
 #include "io/dpdk/stack.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "io/dpdk/stack_internal.h"
@@ -28,23 +20,15 @@
 #include "rib/base/mem.h"
 
 enum {
-	SPIN_US = 20,
-	NAP_MIN_US = 50,
-	NAP_MAX_US = 1000,
 	PUBLISH_US = 1000,
 	HOLD_MAX = 1024, /* Frames, unless a wire says less. */
 };
 
-static uint64_t clock_us(const struct stack *s)
+uint64_t vrs_stack_clock_us(const struct stack *s)
 {
 	const struct vrs_stack_config *c = &s->family->config;
 
 	return c->now_us != NULL ? c->now_us(c->clock_ctx) : vrs_now_ns() / 1000;
-}
-
-static bool is_virtual(const struct stack *s)
-{
-	return s->family->config.now_us != NULL;
 }
 
 /* --- filters --- */
@@ -242,10 +226,9 @@ static void collect(const struct stack *s, struct vrs_stack_stat *out)
 	}
 }
 
-/* The owner's counters, for others to look at: now and then, and before it sleeps. */
-static void publish(struct stack *s, bool now)
+void vrs_stack_publish(struct stack *s, bool now)
 {
-	if (!now && !is_virtual(s) && s->tcp.now_us - s->published_us < PUBLISH_US)
+	if (!now && !vrs_stack_is_virtual(s) && s->tcp.now_us - s->published_us < PUBLISH_US)
 		return;
 	s->published_us = s->tcp.now_us;
 	pthread_mutex_lock(&s->stat_lock);
@@ -280,8 +263,7 @@ static bool send_out(struct stack *s)
 	return room;
 }
 
-/* A burst of every wire, to be looked at later. @return Frames that wait, other threads' included. */
-static size_t fetch(struct stack *s)
+size_t vrs_stack_fetch(struct stack *s)
 {
 	size_t n = vrs_stack_has_handed(s);
 
@@ -327,118 +309,12 @@ static void tell_no_hops(struct stack *s)
 
 static size_t timers(struct stack *s)
 {
-	size_t n = vrs_tcp_host_advance(&s->tcp, clock_us(s));
+	size_t n = vrs_tcp_host_advance(&s->tcp, vrs_stack_clock_us(s));
 
 	for (unsigned i = 0; i < s->family->n_ports; i++)
 		vrs_neigh_advance(s->links[i].neigh, s->tcp.now_us);
 	tell_no_hops(s);
 	return n;
-}
-
-/* Microseconds until something is due by itself, or until @p deadline_us. */
-static uint64_t until_due(struct stack *s, uint64_t deadline_us)
-{
-	uint64_t now = s->tcp.now_us, wheel = vrs_wheel_next(&s->tcp.wheel);
-	uint64_t due = wheel == VRS_WHEEL_NEVER ? deadline_us : VRS_MIN(deadline_us, wheel * 1000);
-
-	for (unsigned i = 0; i < s->family->n_ports; i++) {
-		struct link *l = &s->links[i];
-
-		due = VRS_MIN(due, vrs_neigh_next(l->neigh));
-		if (l->wire->ops->next_us != NULL)
-			due = VRS_MIN(due, l->wire->ops->next_us(l->wire));
-	}
-	return due > now ? due - now : 0;
-}
-
-static void interrupts(struct stack *s, bool on)
-{
-	for (unsigned i = 0; i < s->family->n_ports; i++)
-		if (s->links[i].wire->ops->intr != NULL && !s->links[i].wire->deaf)
-			s->links[i].wire->ops->intr(s->links[i].wire, on);
-}
-
-/* epoll_wait() for microseconds. Kernels before 5.11 and seccomp filters as old refuse epoll_pwait2(): whole
- * milliseconds then, rounded up, so that nobody turns in circles until a time has come. */
-static int wait_us(int fd, struct epoll_event *events, int n, uint64_t us)
-{
-	static _Atomic bool refused;
-	struct timespec ts = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
-	uint64_t ms = us / 1000 + (us % 1000 > 0);
-
-	if (!atomic_load_explicit(&refused, memory_order_relaxed)) {
-		int got = epoll_pwait2(fd, events, n, us == UINT64_MAX ? NULL : &ts, NULL);
-		if (got >= 0 || (errno != ENOSYS && errno != EPERM))
-			return got;
-		atomic_store_explicit(&refused, true, memory_order_relaxed);
-	}
-	return epoll_wait(fd, events, n, us == UINT64_MAX ? -1 : (int)VRS_MIN(ms, INT_MAX));
-}
-
-static void sleep_us(struct stack *s, uint64_t us)
-{
-	struct epoll_event events[8];
-
-	/* What comes first wakes: a port, wake(), or the time. */
-	int n = wait_us(s->epoll_fd, events, 8, us);
-	for (int i = 0; i < n; i++) {
-		uint64_t count;
-
-		if (events[i].data.fd == s->wake_fd)
-			(void)!read(s->wake_fd, &count, sizeof(count));
-	}
-}
-
-/* How long to look away: an eighth of how long nothing has come, so that what comes at last is that much later
- * at most: a peer's round trip is not made longer than that by us. */
-static uint64_t nap_us(const struct stack *s)
-{
-	uint64_t idle = s->tcp.now_us - s->busy_us;
-
-	return VRS_MIN(VRS_MAX(idle / 8, (uint64_t)NAP_MIN_US), (uint64_t)NAP_MAX_US);
-}
-
-/* Sleep, unless something has come before it was on to wake us: a port's interrupt, or another thread that
- * looks whether we nap, after it has written (partner of wake_napping()). */
-static void doze(struct stack *s, uint64_t us)
-{
-	interrupts(s, true);
-	atomic_store(&s->napping, true);
-	if (fetch(s) == 0) {
-		publish(s, true);
-		sleep_us(s, s->can_sleep ? us : VRS_MIN(us, nap_us(s)));
-	}
-	atomic_store(&s->napping, false);
-	interrupts(s, false);
-}
-
-/* Nothing has come: wait for it until @p deadline_us. */
-static void wait_for_frames(struct stack *s, uint64_t deadline_us)
-{
-	for (;;) {
-		uint64_t now = s->tcp.now_us = clock_us(s);
-
-		stack_count(&s->stat.idle_polls, 1);
-		if (until_due(s, deadline_us) == 0)
-			return;
-		if (now - s->busy_us > SPIN_US)
-			break;
-		if (fetch(s) > 0)
-			return;
-	}
-	doze(s, until_due(s, deadline_us));
-}
-
-/* A wire takes nothing, perhaps for long: its link is down, or the other side of a shared memory gone. It does
- * not say when there is room. */
-static void wait_for_room(struct stack *s, uint64_t deadline_us)
-{
-	uint64_t now = s->tcp.now_us = clock_us(s);
-
-	stack_count(&s->stat.idle_polls, 1);
-	if (now - s->busy_us <= SPIN_US)
-		return;
-	sleep_us(s, VRS_MIN(until_due(s, deadline_us), nap_us(s)));
 }
 
 static void attach(struct stack *s)
@@ -447,15 +323,10 @@ static void attach(struct stack *s)
 
 	s->attached = true;
 	/* A nap shall be as long as it is said: the kernel's slack of 50 us would double the short ones. */
-	if (!is_virtual(s) && !s->can_sleep)
+	if (!vrs_stack_is_virtual(s) && !s->can_sleep)
 		(void)prctl(PR_SET_TIMERSLACK, 1000ul);
 	if (c->attach != NULL)
 		c->attach(c->ctx);
-}
-
-static void note_busy(struct stack *s)
-{
-	s->busy_us = s->tcp.now_us;
 }
 
 static uint64_t deadline(const struct stack *s, int timeout_ms)
@@ -465,7 +336,7 @@ static uint64_t deadline(const struct stack *s, int timeout_ms)
 
 static void woke(struct stack *s)
 {
-	s->tcp.now_us = VRS_MAX(s->tcp.now_us, clock_us(s));
+	s->tcp.now_us = VRS_MAX(s->tcp.now_us, vrs_stack_clock_us(s));
 	if (s->base.woke != NULL)
 		s->base.woke(s->base.woke_ctx);
 }
@@ -477,43 +348,35 @@ static int poll_frames(struct vrs_transport *t, int timeout_ms)
 
 	if (!s->attached)
 		attach(s);
-	s->tcp.now_us = VRS_MAX(s->tcp.now_us, clock_us(s));
+	s->tcp.now_us = VRS_MAX(s->tcp.now_us, vrs_stack_clock_us(s));
 	stack_count(&s->stat.polls, 1);
 	bool room = send_out(s);
 	s->base.write_ns += vrs_now_ns() - from;
-	bool may_wait = timeout_ms != 0 && !is_virtual(s);
+	bool may_wait = timeout_ms != 0 && !vrs_stack_is_virtual(s);
 	uint64_t until = deadline(s, timeout_ms);
-	if (fetch(s) == 0 && may_wait) {
+	if (vrs_stack_fetch(s) == 0 && may_wait) {
 		if (!room)
-			wait_for_room(s, until);
+			vrs_stack_wait_for_room(s, until);
 		else if (s->tcp.ready == NULL)
-			wait_for_frames(s, until);
+			vrs_stack_wait_for_frames(s, until);
 	}
 	woke(s);
 	/* After a stop: what came meanwhile goes before any timer. */
-	(void)fetch(s);
+	(void)vrs_stack_fetch(s);
 	size_t n = take_in(s), done = n;
 	for (unsigned i = 1; n > 0 && i < ROUNDS; i++) {
 		(void)send_out(s);
-		(void)fetch(s);
+		(void)vrs_stack_fetch(s);
 		n = take_in(s);
 		done += n;
 	}
 	done += timers(s);
-	(void)send_out(s);
-	publish(s, false);
+	room = send_out(s);
+	vrs_stack_publish(s, false);
 	if (done > 0)
-		note_busy(s);
+		s->busy_us = s->tcp.now_us;
+	vrs_stack_arm(s, room);
 	return (int)done;
-}
-
-static void wake(struct vrs_transport *t)
-{
-	static const uint64_t one = 1;
-	int saved = errno;
-
-	(void)!write(stack_of(t)->wake_fd, &one, sizeof(one));
-	errno = saved;
 }
 
 /* --- the rest --- */
@@ -647,6 +510,7 @@ static void stack_free(struct vrs_transport *t)
 	vrs_mem_free(VRS_MEM_SESSION, s->owners, OWNER_SLOTS * sizeof(*s->owners));
 	close_fd(s->epoll_fd);
 	close_fd(s->wake_fd);
+	close_fd(s->nap_fd);
 	pthread_mutex_destroy(&s->stat_lock);
 	family_leave(s);
 	vrs_mem_free(VRS_MEM_SESSION, s, sizeof(*s));
@@ -663,8 +527,8 @@ static const struct vrs_transport_ops stack_ops = {
 	.close = vrs_stack_conn_close,
 	.info = vrs_stack_conn_info,
 	.poll = poll_frames,
-	.wake = wake,
-	.fd = NULL, /* A port without interrupts has nothing to wait for. */
+	.wake = vrs_stack_wake,
+	.fd = vrs_stack_fd,
 	.stat = stat,
 	.free = stack_free,
 };
@@ -735,7 +599,6 @@ static int links_start(struct stack *s)
 	for (unsigned i = 0; i < s->family->n_ports; i++) {
 		struct link *l = &s->links[i];
 		struct vrs_wire *w = l->wire;
-		struct epoll_event ev = {.events = EPOLLIN};
 
 		s->tcp.hold_max = VRS_MIN(s->tcp.hold_max, w->hold_max);
 		l->neigh = vrs_neigh_new(
@@ -752,23 +615,10 @@ static int links_start(struct stack *s)
 			s->tcp.now_us);
 		if (l->neigh == NULL)
 			return -ENOMEM;
-		int fd = ev.data.fd = w->ops->intr_fd != NULL ? w->ops->intr_fd(w) : -1;
-		if (fd < 0 || epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev) != 0)
+		int fd = w->ops->intr_fd != NULL ? w->ops->intr_fd(w) : -1;
+		if (!vrs_stack_watch(s, fd))
 			s->can_sleep &= w->deaf;
 	}
-	return 0;
-}
-
-static int descriptors(struct stack *s)
-{
-	struct epoll_event ev = {.events = EPOLLIN};
-
-	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	s->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	ev.data.fd = s->wake_fd;
-	if (s->epoll_fd < 0 || s->wake_fd < 0 ||
-		epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->wake_fd, &ev) != 0)
-		return -errno;
 	return 0;
 }
 
@@ -783,18 +633,19 @@ static int stack_new(struct family *f, unsigned index, struct vrs_transport **ou
 	pthread_mutex_init(&s->stat_lock, NULL);
 	s->family = f;
 	s->index = index;
-	s->wake_fd = s->epoll_fd = -1;
+	s->wake_fd = s->epoll_fd = s->nap_fd = -1;
 	f->members[index] = s;
 	f->n_left++;
 	*out = &s->base;
-	vrs_tcp_host_init(&s->tcp, &vrs_stack_tcp_ops, clock_us(s), c->seed + index, HOLD_MAX);
+	vrs_tcp_host_init(
+		&s->tcp, &vrs_stack_tcp_ops, vrs_stack_clock_us(s), c->seed + index, HOLD_MAX);
 	if (f->n > 1)
 		s->owners = vrs_mem_zalloc(VRS_MEM_SESSION, OWNER_SLOTS * sizeof(*s->owners));
 	if (f->n > 1 && s->owners == NULL)
 		return -ENOMEM;
 	int err = links_new(s, c->wires + (size_t)index * c->n_ports);
 	if (err == 0)
-		err = descriptors(s);
+		err = vrs_stack_descriptors(s);
 	return err != 0 ? err : links_start(s);
 }
 

@@ -45,7 +45,7 @@ static void other(struct stack *s, struct link *l, const struct vrs_frame *f)
 
 /* --- other threads --- */
 
-/* Partner of doze() in stack.c: the frame is written, then this is looked at; all of it seq_cst. */
+/* Partner of doze() in stack_idle.c: the frame is written, then this is looked at; all of it seq_cst. */
 static void wake_napping(struct stack *s)
 {
 	if (atomic_load(&s->napping) && atomic_exchange(&s->napping, false))

@@ -6,8 +6,8 @@
 
 /**
  * @file
- * What stack.c (the family, endpoints, polling), stack_conn.c (connections) and stack_input.c (frames
- * in) share.
+ * What stack.c (the family, endpoints, polling), stack_conn.c (connections), stack_input.c (frames in) and
+ * stack_idle.c (nothing to do) share.
  */
 
 #include <pthread.h>
@@ -136,8 +136,9 @@ struct stack {
 	struct vrs_conn *conns, *graves;
 	struct owner *owners; /* NULL: one thread only. */
 	int wake_fd, epoll_fd;
-	_Atomic bool napping;     /* Whoever hands a frame over has to wake it. */
-	bool no_hops;             /* Some of conns have none. */
+	int nap_fd;           /* A timer for a host's own epoll; -1: nobody has asked for one. */
+	_Atomic bool napping; /* Whoever hands a frame over has to wake it. */
+	bool no_hops;         /* Some of conns have none. */
 	bool attached, can_sleep; /* can_sleep: every port says when frames have come. */
 	uint64_t busy_us;         /* When something was done last. */
 	pthread_mutex_t stat_lock;
@@ -191,7 +192,21 @@ static inline uint8_t vrs_stack_min_ttl(const struct endpoint *e)
 	return e->ep.ttl_security != 0 ? (uint8_t)(256 - e->ep.ttl_security) : 0;
 }
 
+/* Time is a test's. */
+static inline bool vrs_stack_is_virtual(const struct stack *s)
+{
+	return s->family->config.now_us != NULL;
+}
+
 /* --- stack.c --- */
+
+uint64_t vrs_stack_clock_us(const struct stack *s);
+
+/* A burst of every wire, to be looked at later. @return Frames that wait, other threads' included. */
+size_t vrs_stack_fetch(struct stack *s);
+
+/* The owner's counters, for others to look at: now and then, and (@p now) before it sleeps. */
+void vrs_stack_publish(struct stack *s, bool now);
 
 struct endpoint *vrs_stack_endpoint_find(const struct stack *s, const struct vrs_addr *local,
 	const struct vrs_addr *remote, bool removed);
@@ -248,3 +263,24 @@ void vrs_stack_frame(struct stack *s, struct link *l, struct vrs_frame *f);
 /* What other threads have received for this one. @return How many. */
 size_t vrs_stack_take_handed(struct stack *s);
 bool vrs_stack_has_handed(const struct stack *s);
+
+/* --- stack_idle.c --- */
+
+int vrs_stack_descriptors(struct stack *s);
+
+/* Let it end a sleep, too. @return false: negative, or epoll will not have it. */
+bool vrs_stack_watch(struct stack *s, int fd);
+
+void vrs_stack_wake(struct vrs_transport *t);
+int vrs_stack_fd(const struct vrs_transport *t);
+
+/* Nothing has come: wait for it until @p deadline_us. */
+void vrs_stack_wait_for_frames(struct stack *s, uint64_t deadline_us);
+
+/* A wire takes nothing, perhaps for long: its link is down, or the other side of a shared memory gone. It does
+ * not say when there is room. */
+void vrs_stack_wait_for_room(struct stack *s, uint64_t deadline_us);
+
+/* Where a host has asked for a descriptor: make it readable when poll() has something to do again. @p room: no wire
+ * is full. */
+void vrs_stack_arm(struct stack *s, bool room);

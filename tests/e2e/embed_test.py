@@ -25,6 +25,8 @@ from ipaddress import ip_network
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import inside  # noqa: E402
+import carrier  # noqa: E402
+from carrier import carried  # noqa: E402
 from daemon import Daemon  # noqa: E402
 from speaker import Speaker  # noqa: E402
 
@@ -178,7 +180,7 @@ class Embedding(unittest.TestCase):
     def config(self, threads):
         path = f"{self.dir}/vrs.yaml"
         with open(path, "w", encoding="ascii") as f:
-            f.write(CONFIG.format(process="", threads=threads))
+            f.write(carried(CONFIG.format(process="", threads=threads)))
         return path
 
     def embed(self, compiler, threads, *more):
@@ -216,8 +218,8 @@ class Embedding(unittest.TestCase):
 
     def test_a_c_host_with_a_loop_of_its_own(self):
         p = self.embed(C, 0)
-        if not sanitizer():  # They have threads of their own.
-            self.assertEqual(len(os.listdir(f"/proc/{p.process.pid}/task")), 1)
+        if not sanitizer():  # They have threads of their own. So has EAL, for interrupts.
+            self.assertEqual(len(os.listdir(f"/proc/{p.process.pid}/task")), 1 + carrier.DPDK)
         self.follow(p)
 
     def test_a_cxx_host_with_threads_of_the_library(self):
