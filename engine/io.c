@@ -306,7 +306,9 @@ static void on_woke(void *ctx)
 	io->write_ns = io->transport->write_ns;
 	uint64_t now = vrs_clock_ms_at(&io->clock, io->woke_ns);
 
-	if (io->asked_ms != VRS_WHEEL_NEVER && now > io->woke_ms + io->asked_ms + STALL_MS) {
+	io->stalled =
+		io->asked_ms != VRS_WHEEL_NEVER && now > io->woke_ms + io->asked_ms + STALL_MS;
+	if (io->stalled) {
 		vrs_count(&io->counters.stalls, 1);
 		vrs_log(VRS_LOG_WARNING, "not run for %llu ms",
 			(unsigned long long)(now - io->woke_ms - io->asked_ms));
@@ -515,6 +517,14 @@ int vrs_io_timeout(struct vrs_io *io, int timeout_ms)
 	return sleep_ms(io, timeout_ms);
 }
 
+/* Timers, up to when poll() began to read: after a stop, wherever in a turn it was, what came meanwhile goes before
+ * them. One between poll()'s wait and its look at the clock shows as a stall: then what it did not see is read first. */
+static bool fire(struct vrs_io *io)
+{
+	return !io->stalled &&
+		vrs_wheel_advance(&io->wheel, vrs_clock_ms_at(&io->clock, io->woke_ns)) > 0;
+}
+
 bool vrs_io_turn(struct vrs_io *io, int timeout_ms)
 {
 	timeout_ms = vrs_io_timeout(io, timeout_ms);
@@ -529,7 +539,7 @@ bool vrs_io_turn(struct vrs_io *io, int timeout_ms)
 		vrs_limits_settle_all(io);
 		now = decided(io, now);
 	}
-	any |= vrs_wheel_advance(&io->wheel, vrs_clock_ms_at(&io->clock, now)) > 0;
+	any |= fire(io);
 	any |= vrs_mailbox_run(&io->mailbox) > 0;
 	vrs_io_take_dead(io);
 	any |= send_all(io);

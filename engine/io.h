@@ -160,6 +160,7 @@ struct vrs_io {
 	bool sweeping;              /* Tables have more to do. */
 	bool parked;                /* Sessions wait for other I/O threads' tables. */
 	uint64_t woke_ms, asked_ms; /* When poll() was last left, and how long it was to wait. */
+	bool stalled;               /* That was much later. */
 	struct vrs_io_counters counters;
 	struct vrs_hist stages[VRS_IO_N_STAGES];
 	uint64_t woke_ns, write_ns; /* When poll() was left, and the transport's write_ns then. */

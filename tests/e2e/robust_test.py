@@ -255,7 +255,8 @@ class Hostile(Bystanders):
             return self.counter("stalls") >= 1
 
         self.daemon.wait(noticed)
-        self.assertEqual(self.session()["state"], "Established")
+        session = self.session()
+        self.assertEqual((session["state"], session["lastError"]), ("Established", None))
         self.assertEqual(self.counter("sessionsLost"), 0)
 
     def test_started_at_another_time(self):
