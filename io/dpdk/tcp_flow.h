@@ -100,8 +100,8 @@ struct vrs_tcp {
 	uint64_t ts_recent_us, challenge_us;
 	uint32_t challenge_credit;
 	struct vrs_tcp_held *queue, *queue_last; /* In order, not presented yet. */
-	uint32_t queue_bytes, range_bytes;
-	uint64_t held_memory;         /* Bytes that both take. */
+	uint32_t queue_bytes;
+	uint64_t held_memory;         /* Bytes that it and what lies behind gaps take. */
 	struct vrs_tcp_range *ranges; /* VRS_TCP_RANGES_MAX, made when first needed; by sequence. */
 	uint32_t n_ranges, range_stamp;
 	uint8_t *left; /* Beginning of a message. */

@@ -142,7 +142,7 @@ void vrs_tcp_receive_clear(struct vrs_tcp *t)
 {
 	list_free(t, t->queue);
 	t->queue = t->queue_last = NULL;
-	t->queue_bytes = t->range_bytes = 0;
+	t->queue_bytes = 0;
 	for (uint32_t i = 0; i < t->n_ranges; i++)
 		list_free(t, t->ranges[i].first);
 	t->n_ranges = 0;
@@ -369,7 +369,6 @@ static bool keep_between(struct vrs_tcp *t, uint32_t i, uint32_t seq, const uint
 	}
 	r->to += size;
 	r->stamp = ++t->range_stamp;
-	t->range_bytes += size;
 	assert(r->last != NULL);
 	if (i < t->n_ranges && t->ranges[i].from == r->to) { /* Joined to the next one. */
 		r->to = t->ranges[i].to;
@@ -417,7 +416,6 @@ static void join_range(struct vrs_tcp *t)
 	struct vrs_tcp_range r = t->ranges[0];
 
 	ranges_remove(t, 0);
-	t->range_bytes -= r.to - r.from;
 	while (r.first != NULL) {
 		struct vrs_tcp_held *h = r.first;
 
