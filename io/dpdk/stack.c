@@ -33,26 +33,22 @@ uint64_t vrs_stack_clock_us(const struct stack *s)
 
 /* --- filters --- */
 
-/* Of all bits. Whoever does not know the secret cannot look for addresses that fall together with a peer's. */
-static uint32_t filter_place(const struct family *f, const struct vrs_addr *a)
+/* Of all bits. vrs_hash() has a key: nobody can look for addresses that fall together with a peer's. */
+static uint32_t filter_place(const struct vrs_addr *a)
 {
-	uint8_t bytes[sizeof(*a) + sizeof(f->secret)];
-
-	memcpy(bytes, a, sizeof(*a));
-	memcpy(bytes + sizeof(*a), f->secret, sizeof(f->secret));
-	return (uint32_t)vrs_hash(bytes, sizeof(bytes)) & (FILTER_WORDS * 64 - 1);
+	return (uint32_t)vrs_hash(a, sizeof(*a)) & (FILTER_WORDS * 64 - 1);
 }
 
-void vrs_stack_filter_add(const struct family *f, struct filter *to, const struct vrs_addr *a)
+void vrs_stack_filter_add(struct filter *to, const struct vrs_addr *a)
 {
-	uint32_t place = filter_place(f, a);
+	uint32_t place = filter_place(a);
 
 	atomic_fetch_or(&to->bits[place / 64], 1ull << place % 64);
 }
 
-bool vrs_stack_filter_has(const struct family *f, const struct filter *in, const struct vrs_addr *a)
+bool vrs_stack_filter_has(const struct filter *in, const struct vrs_addr *a)
 {
-	uint32_t place = filter_place(f, a);
+	uint32_t place = filter_place(a);
 
 	return (atomic_load(&in->bits[place / 64]) >> place % 64 & 1) != 0;
 }
@@ -62,12 +58,12 @@ bool vrs_stack_filter_has(const struct family *f, const struct filter *in, const
 struct endpoint *vrs_stack_endpoint_find(const struct stack *s, const struct vrs_addr *local,
 	const struct vrs_addr *remote, bool removed)
 {
-	struct endpoint *e = s->endpoint_slots[pair_slot(local, remote)];
+	struct endpoint *e = s->endpoints[pair_slot(local, remote)];
 
 	while (e != NULL &&
 		!(e->removed == removed && vrs_addr_equal(&e->ep.remote, remote) &&
 			vrs_addr_equal(&e->ep.local, local)))
-		e = e->next_in_slot;
+		e = e->next;
 	return e;
 }
 
@@ -94,41 +90,24 @@ static int endpoint_add(struct vrs_transport *t, const struct vrs_endpoint *ep, 
 	e->ep = *ep;
 	e->link = l;
 	e->user = user;
-	struct endpoint **slot = &s->endpoint_slots[pair_slot(&ep->local, &ep->remote)];
-	vrs_stack_filter_add(s->family, &s->family->peers, &ep->remote);
+	struct endpoint **slot = &s->endpoints[pair_slot(&ep->local, &ep->remote)];
+	vrs_stack_filter_add(&s->family->peers, &ep->remote);
 	pthread_mutex_lock(&s->family->lock);
-	e->next = s->endpoints;
-	s->endpoints = e;
-	e->next_in_slot = *slot;
+	e->next = *slot;
 	*slot = e;
 	atomic_fetch_add(&s->family->generation, 1);
 	pthread_mutex_unlock(&s->family->lock);
 	return 0;
 }
 
-static bool has_conns(
-	const struct stack *s, const struct vrs_addr *local, const struct vrs_addr *remote)
-{
-	const struct vrs_conn *c = s->slots[pair_slot(local, remote)];
-
-	while (c != NULL &&
-		!(vrs_addr_equal(&c->key.remote, remote) && vrs_addr_equal(&c->key.local, local)))
-		c = c->next_in_slot;
-	return c != NULL;
-}
-
 static void endpoint_drop(struct stack *s, struct endpoint *e)
 {
-	struct endpoint **at = &s->endpoints,
-			**in_slot = &s->endpoint_slots[pair_slot(&e->ep.local, &e->ep.remote)];
+	struct endpoint **at = &s->endpoints[pair_slot(&e->ep.local, &e->ep.remote)];
 
 	pthread_mutex_lock(&s->family->lock);
 	while (*at != e)
 		at = &(*at)->next;
 	*at = e->next;
-	while (*in_slot != e)
-		in_slot = &(*in_slot)->next_in_slot;
-	*in_slot = e->next_in_slot;
 	atomic_fetch_add(&s->family->generation, 1);
 	pthread_mutex_unlock(&s->family->lock);
 	vrs_mem_free(VRS_MEM_SESSION, e, sizeof(*e));
@@ -138,7 +117,7 @@ void vrs_stack_endpoint_left(struct stack *s, const struct vrs_flow_key *key)
 {
 	struct endpoint *e;
 
-	if (s->n_removed == 0 || has_conns(s, &key->local, &key->remote))
+	if (s->n_removed == 0 || vrs_stack_has_conns(s, &key->local, &key->remote))
 		return;
 	while ((e = vrs_stack_endpoint_find(s, &key->local, &key->remote, true)) != NULL) {
 		s->n_removed--;
@@ -154,7 +133,7 @@ static void endpoint_remove(
 
 	if (e == NULL)
 		return;
-	if (s->family->n == 1 || !has_conns(s, local, remote)) {
+	if (s->family->n == 1 || !vrs_stack_has_conns(s, local, remote)) {
 		endpoint_drop(s, e);
 		return;
 	}
@@ -502,8 +481,9 @@ static void stack_free(struct vrs_transport *t)
 	while (s->conns != NULL)
 		vrs_stack_conn_free(s->conns);
 	(void)vrs_stack_bury(s);
-	while (s->endpoints != NULL)
-		endpoint_remove(t, &s->endpoints->ep.local, &s->endpoints->ep.remote);
+	for (unsigned i = 0; i < SLOTS; i++)
+		while (s->endpoints[i] != NULL)
+			endpoint_drop(s, s->endpoints[i]);
 	if (s->links != NULL)
 		(void)vrs_stack_take_handed(s); /* Nobody's any more. */
 	links_free(s);
@@ -590,7 +570,7 @@ static void on_asked(void *ctx, const struct vrs_addr *hop)
 {
 	struct family *f = ((const struct link *)ctx)->stack->family;
 
-	vrs_stack_filter_add(f, &f->hops, hop);
+	vrs_stack_filter_add(&f->hops, hop);
 }
 
 static int links_start(struct stack *s)

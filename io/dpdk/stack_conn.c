@@ -376,15 +376,15 @@ struct others {
 	struct vrs_conn *waiting, *half_open; /* The oldest of each. */
 };
 
-static struct others others_of(const struct stack *s, const struct vrs_flow_key *key)
+static struct others others_of(
+	const struct stack *s, const struct vrs_addr *local, const struct vrs_addr *remote)
 {
+	struct vrs_conn *c = s->slots[pair_slot(local, remote)];
 	struct others o = {0};
 
-	struct vrs_conn *c = s->slots[pair_slot(&key->local, &key->remote)];
-
 	for (; c != NULL; c = c->next_in_slot) {
-		if (!vrs_addr_equal(&c->key.remote, &key->remote) ||
-			!vrs_addr_equal(&c->key.local, &key->local))
+		if (!vrs_addr_equal(&c->key.remote, remote) ||
+			!vrs_addr_equal(&c->key.local, local))
 			continue;
 		o.n++;
 		if (c->tcp.state == VRS_TCP_TIME_WAIT) {
@@ -398,6 +398,12 @@ static struct others others_of(const struct stack *s, const struct vrs_flow_key 
 	return o;
 }
 
+bool vrs_stack_has_conns(
+	const struct stack *s, const struct vrs_addr *local, const struct vrs_addr *remote)
+{
+	return others_of(s, local, remote).n > 0;
+}
+
 /* Of many in TIME_WAIT the oldest goes. */
 static void limit_waiting(const struct others *o)
 {
@@ -409,7 +415,7 @@ static void limit_waiting(const struct others *o)
  * the peer out. @return false: the peer has connections enough. */
 static bool may_begin(struct stack *s, const struct vrs_flow_key *key)
 {
-	struct others o = others_of(s, key);
+	struct others o = others_of(s, &key->local, &key->remote);
 	unsigned n = o.n - o.n_waiting;
 
 	limit_waiting(&o);
@@ -481,7 +487,7 @@ int vrs_stack_connect(struct vrs_transport *t, const struct vrs_addr *local,
 		return -ENETUNREACH;
 	if (!choose_port(s, &key))
 		return -EADDRINUSE;
-	const struct others o = others_of(s, &key);
+	const struct others o = others_of(s, local, remote);
 	limit_waiting(&o);
 	struct vrs_conn *c = conn_new(s, e, &key);
 	if (c == NULL)

@@ -139,10 +139,11 @@ static void set_timer(const struct stack *s, uint64_t us)
 
 void vrs_stack_arm(struct stack *s, bool room)
 {
-	uint64_t count, us = nap_us(s);
+	uint64_t count, us;
 
 	if (s->nap_fd < 0)
 		return;
+	us = nap_us(s);
 	(void)!read(s->wake_fd, &count, sizeof(count));
 	if (room && s->tcp.ready == NULL)
 		us = VRS_MIN(us, until_due(s, UINT64_MAX));

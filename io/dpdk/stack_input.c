@@ -89,7 +89,7 @@ static uint32_t owner_of(
 {
 	uint32_t generation = atomic_load(&s->family->generation);
 
-	if (!vrs_stack_filter_has(s->family, &s->family->peers, remote))
+	if (!vrs_stack_filter_has(&s->family->peers, remote))
 		return NOBODY;
 	uint64_t key = pair_hash(local, remote);
 	struct owner *o = &s->owners[key & (OWNER_SLOTS - 1)];
@@ -141,7 +141,7 @@ static void tell(struct stack *s, const struct link *l, const struct vrs_frame_i
 {
 	struct family *family = s->family;
 
-	if (family->n == 1 || !vrs_stack_filter_has(family, &family->hops, vrs_neigh_subject(in)))
+	if (family->n == 1 || !vrs_stack_filter_has(&family->hops, vrs_neigh_subject(in)))
 		return;
 	if (rate_allows(&s->tell, s->tcp.now_us, TELLS_MAX))
 		tell_all(s, l, f);

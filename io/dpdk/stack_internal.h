@@ -76,13 +76,13 @@ struct family {
 	_Atomic uint32_t generation;    /* Of the endpoints. */
 	struct vrs_stack_config config; /* Its wires and ports are looked at while making only. */
 	struct vrs_dpdk_port *ports;    /* Copies. */
-	uint8_t secret[32];             /* RFC 6528; filters. */
+	uint8_t secret[32];             /* RFC 6528. */
 	struct filter peers;            /* Remote addresses of endpoints. */
 	struct filter hops;             /* Neighbours that a table has an entry of. */
 };
 
 struct endpoint {
-	struct endpoint *next, *next_in_slot;
+	struct endpoint *next; /* In its slot. */
 	struct vrs_endpoint ep;
 	struct link *link;
 	void *user;
@@ -129,10 +129,9 @@ struct stack {
 	struct family *family;
 	unsigned index;
 	struct link *links;
-	/* Changed here alone, under the family's lock: all, and by address pair. */
-	struct endpoint *endpoints, *endpoint_slots[SLOTS];
-	unsigned n_removed;            /* Of these. */
-	struct vrs_conn *slots[SLOTS]; /* By address pair, newer ones in front. */
+	struct endpoint *endpoints[SLOTS]; /* Changed here alone, under the family's lock. */
+	unsigned n_removed;                /* Of these. */
+	struct vrs_conn *slots[SLOTS];     /* By address pair, newer ones in front. */
 	struct vrs_conn *conns, *graves;
 	struct owner *owners; /* NULL: one thread only. */
 	int wake_fd, epoll_fd;
@@ -217,9 +216,8 @@ static inline struct endpoint *vrs_stack_endpoint(
 	return vrs_stack_endpoint_find(s, local, remote, false);
 }
 
-void vrs_stack_filter_add(const struct family *f, struct filter *to, const struct vrs_addr *a);
-bool vrs_stack_filter_has(
-	const struct family *f, const struct filter *in, const struct vrs_addr *a);
+void vrs_stack_filter_add(struct filter *to, const struct vrs_addr *a);
+bool vrs_stack_filter_has(const struct filter *in, const struct vrs_addr *a);
 
 /* A connection has gone: with the last one goes an endpoint that was removed before. */
 void vrs_stack_endpoint_left(struct stack *s, const struct vrs_flow_key *key);
@@ -254,6 +252,9 @@ void vrs_stack_conn_info(const struct vrs_conn *c, struct vrs_addr *local, uint1
 size_t vrs_stack_bury(struct stack *s);
 
 void vrs_stack_conn_free(struct vrs_conn *c);
+
+bool vrs_stack_has_conns(
+	const struct stack *s, const struct vrs_addr *local, const struct vrs_addr *remote);
 
 /* --- stack_input.c --- */
 
