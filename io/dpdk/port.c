@@ -10,7 +10,7 @@
  * that are copied. `ref` has buffers without room, for pieces of chunks.
  *
  * **By reference.** Chunks are ordinary memory. A device reads it only when a driver copies it on a CPU:
- * that is known of the drivers in by_cpu[]. Others (PCI, or what shares its pools with another process)
+ * that is known of the drivers by_cpu. Others (PCI, or what shares its pools with another process)
  * get a copy, for our heap is not mapped for them.
  */
 
@@ -40,41 +40,43 @@ enum {
 	AROUND = RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN,
 };
 
-/* Drivers that copy what is sent, on a CPU, out of any number of segments. */
-static const char *const by_cpu[] = {"net_af_packet", "net_tap", "net_ring", "net_null"};
+/** What is known of a driver. Of one that is not here: nothing. */
+struct driver {
+	const char *name;
+	bool by_cpu;       /* Copies what is sent, on a CPU, out of any number of segments. */
+	bool interrupts;   /* Its receive interrupts have been tried. */
+	bool on_interface; /* Of the kernel, its `iface`; does not look whether that is up. */
+	uint16_t mtu;  /* It says that it takes longer packets, and they do not arrive; 0: no. */
+	uint32_t kept; /* Buffers of its own choice, per queue. */
+	const char *key,
+		*value; /* An argument that it gets unless the device has one; NULL: none. */
+};
 
-/* Drivers that keep buffers of their own choice: net_af_xdp fills a ring of 4096 for the kernel and copies
- * what is sent into as many more of the same pool. Per queue. */
-static const struct {
-	const char *driver;
-	uint32_t n_buffers;
-} keeping[] = {{"net_af_xdp", 8192}};
+static const struct driver drivers[] = {
+	/* It has places for 512 frames: less than one peer may send at once, and what finds none is lost without a
+	 * trace. */
+	{.name = "net_af_packet",
+		.by_cpu = true,
+		.on_interface = true,
+		.key = "framecnt",
+		.value = "2048"},
+	/* It fills a ring of 4096 for the kernel and copies what is sent into as many more of the same pool; what it
+	 * gives the kernel has 2 KiB, of which 512 bytes are for others. */
+	{.name = "net_af_xdp", .on_interface = true, .mtu = 1500, .kept = 8192},
+	{.name = "net_tap", .by_cpu = true, .interrupts = true},
+	{.name = "net_ring", .by_cpu = true},
+	{.name = "net_null", .by_cpu = true},
+};
 
-/* Drivers on an interface of the kernel, their `iface`, which do not look whether it is up. */
-static const char *const on_interface[] = {"net_af_packet", "net_af_xdp"};
-
-/* Drivers that say they take longer packets than arrive: net_af_xdp gives the kernel buffers of 2 KiB, of which 512
- * bytes are for others. */
-static const struct {
-	const char *driver;
-	uint16_t mtu;
-} shorter[] = {{"net_af_xdp", 1500}};
-
-/* Arguments that drivers get unless the device has them. net_af_packet has places for 512 frames: less than one peer
- * may send at once, and what finds none is lost without a trace. */
-static const struct {
-	const char *driver, *key, *value;
-} defaults[] = {{"net_af_packet", "framecnt", "2048"}};
-
-/* Drivers whose receive interrupts we have tried. */
-static const char *const interrupting[] = {"net_tap"};
-
-static bool is_one_of(const char *driver, const char *const *list, size_t n)
+/* @p name  A driver's, or a device's, which begins with its driver's where it is virtual. */
+static const struct driver *driver_of(const char *name)
 {
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(driver, list[i]) == 0)
-			return true;
-	return false;
+	static const struct driver unknown;
+
+	for (size_t i = 0; i < VRS_N_ELEMS(drivers); i++)
+		if (strncmp(name, drivers[i].name, strlen(drivers[i].name)) == 0)
+			return &drivers[i];
+	return &unknown;
 }
 
 /* ---- Sizes -------------------------------------------------------------------------------- */
@@ -85,15 +87,10 @@ static uint16_t room_for(uint16_t mtu)
 	return (uint16_t)(RTE_PKTMBUF_HEADROOM + VRS_MAX(RTE_ALIGN_CEIL(mtu + AROUND, 1024), 2048));
 }
 
-/* @p device  Its name, which begins with its driver's where it is virtual. */
 static uint32_t n_rx_buffers(const char *device, unsigned n_rx, unsigned n_desc, unsigned n_threads)
 {
-	uint32_t kept = 0;
-
-	for (size_t i = 0; i < VRS_N_ELEMS(keeping); i++)
-		if (strncmp(device, keeping[i].driver, strlen(keeping[i].driver)) == 0)
-			kept = keeping[i].n_buffers;
-	return n_rx * (n_desc + kept) + n_threads * (VRS_PORT_HOLD + VRS_PORT_BURST + 2 * CACHE);
+	return n_rx * (n_desc + driver_of(device)->kept) +
+		n_threads * (VRS_PORT_HOLD + VRS_PORT_BURST + 2 * CACHE);
 }
 
 static uint32_t n_tx_buffers(unsigned n_tx, unsigned n_desc, unsigned n_threads)
@@ -132,15 +129,13 @@ static int fail(const struct making *m, const char *step, int err)
 /* Make the device, with what we know better than its driver. */
 static int make_device(const char *device)
 {
+	const struct driver *d = driver_of(device);
 	char text[512], had[32];
-	size_t n = (size_t)snprintf(text, sizeof(text), "%s", device);
 
-	for (size_t i = 0; i < VRS_N_ELEMS(defaults) && n < sizeof(text); i++)
-		if (strncmp(device, defaults[i].driver, strlen(defaults[i].driver)) == 0 &&
-			!vrs_port_argument(device, defaults[i].key, had, sizeof(had)))
-			n += (size_t)snprintf(text + n, sizeof(text) - n, ",%s=%s", defaults[i].key,
-				defaults[i].value);
-	return rte_dev_probe(n < sizeof(text) ? text : device);
+	if (d->key == NULL || vrs_port_argument(device, d->key, had, sizeof(had)))
+		return rte_dev_probe(device);
+	int n = snprintf(text, sizeof(text), "%s,%s=%s", device, d->key, d->value);
+	return rte_dev_probe((size_t)n < sizeof(text) ? text : device);
 }
 
 /* The device by its name, or made. */
@@ -207,9 +202,9 @@ static int choose_mtu(struct making *m)
 		int of_iface = vrs_tap_interface(iface);
 		most = of_iface > 0 && of_iface < most ? (uint16_t)of_iface : most;
 	}
-	for (size_t i = 0; i < VRS_N_ELEMS(shorter); i++)
-		if (strcmp(m->info.driver_name, shorter[i].driver) == 0)
-			most = VRS_MIN(most, shorter[i].mtu);
+	const struct driver *d = driver_of(m->info.driver_name);
+	if (d->mtu > 0)
+		most = VRS_MIN(most, d->mtu);
 	if (mtu > most && m->c->mtu > 0) {
 		(void)snprintf(m->why, m->why_size, "port %s: mtu %u; it takes %u at most",
 			m->c->device, mtu, most);
@@ -226,9 +221,9 @@ static int configure(struct making *m)
 	uint64_t csum = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 	struct rte_eth_conf conf = {0};
 
-	p->by_reference = is_one_of(info->driver_name, by_cpu, VRS_N_ELEMS(by_cpu)) &&
+	p->by_reference = driver_of(info->driver_name)->by_cpu &&
 		(info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
-	p->intr = is_one_of(info->driver_name, interrupting, VRS_N_ELEMS(interrupting));
+	p->intr = driver_of(info->driver_name)->interrupts;
 	conf.rxmode.mtu = p->mtu;
 	conf.rxmode.offloads = info->rx_offload_capa &
 		(RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
@@ -382,7 +377,7 @@ static void log_port(const struct making *m)
 static void watch_port(const struct making *m)
 {
 	char iface[IFNAMSIZ];
-	bool has = is_one_of(m->info.driver_name, on_interface, VRS_N_ELEMS(on_interface)) &&
+	bool has = driver_of(m->info.driver_name)->on_interface &&
 		vrs_port_argument(m->c->device, "iface", iface, sizeof(iface));
 
 	vrs_port_watch_start(m->p, has ? iface : NULL);
@@ -473,8 +468,7 @@ void vrs_port_put(struct vrs_port *p)
 
 void vrs_port_facts(const struct vrs_port *p, struct vrs_port_facts *out)
 {
-	*out = (struct vrs_port_facts){
-		p->by_reference, p->rss, p->intr, p->n_rx, p->n_tx, atomic_load(&p->tap_lost)};
+	*out = (struct vrs_port_facts){p->by_reference, p->rss, p->intr, p->n_rx, p->n_tx};
 }
 
 void vrs_port_copy_only(struct vrs_port *p)

@@ -50,7 +50,6 @@ void vrs_port_stat(struct vrs_port *p, struct vrs_transport_port *out);
 struct vrs_port_facts {
 	bool by_reference, rss, interrupts;
 	uint16_t n_rx, n_tx;
-	uint64_t tap_lost; /**< Frames for the exception TAP that it did not get. */
 };
 
 void vrs_port_facts(const struct vrs_port *p, struct vrs_port_facts *out);

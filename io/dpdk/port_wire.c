@@ -10,8 +10,8 @@
  *
  * A piece by reference is an mbuf without room whose shared info lies behind it, with a reference to the
  * chunk; the driver's free gives that back, on whatever thread it frees. The shared info lives exactly as
- * long as its mbuf: right as long as nobody clones what is sent (rte_pktmbuf_clone()), which no driver in
- * by_cpu[] does.
+ * long as its mbuf: right as long as nobody clones what is sent (rte_pktmbuf_clone()), which no
+ * driver that is by_cpu does.
  *
  * A transmit queue that two threads share has a lock; receive queues are never shared.
  */
